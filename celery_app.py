@@ -1,0 +1,40 @@
+"""A configured Celery client that knows no job: `celery -A celery_app worker`."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+
+SOCKET_SECONDS = 2.0
+"""No call to the broker may take longer: redis-py has no time limit of its own, and a frozen Redis once
+held a web request for 40 s."""
+
+app = Celery("millrace")
+# Defaults, so that a project's own CELERY_… settings win where they differ.
+app.add_defaults(
+    lambda: {
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "task_ignore_result": True,
+        "task_default_queue": "tasks",
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_enable_remote_control": True,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": SOCKET_SECONDS,
+        "broker_transport_options": {
+            "socket_timeout": SOCKET_SECONDS,
+            "socket_connect_timeout": SOCKET_SECONDS,
+            "socket_keepalive": True,
+        },
+        "result_expires": None,
+    }
+)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
