@@ -1,0 +1,78 @@
+"""Which uploads a job's payload names: checked before the job is accepted, recorded with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import pydantic
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from jobs.artifacts.field import artifact_fields, named_files
+from jobs.artifacts.uploads import in_words
+from jobs.database import DJANGO, Database, Row
+from jobs.errors import BadPayload, Problem
+
+# KEY SHARE holds cleanup off until the row of the use is committed.
+FIND = """
+SELECT a.id, a.media_type, a.size, a.name FROM millrace_artifact a
+WHERE a.id = ANY(%(ids)s::uuid[])
+  AND (a.owner_id = %(owner)s
+       OR EXISTS (SELECT 1 FROM millrace_job j
+                  WHERE j.id = a.job_id AND j.group_id = ANY(%(groups)s::integer[])))
+FOR KEY SHARE OF a
+"""
+RECORD = """
+INSERT INTO millrace_artifact_use (job_id, artifact_id)
+SELECT * FROM unnest(%(jobs)s::uuid[], %(artifacts)s::uuid[]) ON CONFLICT DO NOTHING
+"""
+
+
+def check_uses(
+    payload: pydantic.BaseModel, *, owner: AbstractBaseUser, kind: str, db: Database = DJANGO
+) -> None:
+    """Refuse a payload that names a file its owner does not have, or one that its field does not accept.
+
+    Raises BadPayload with every problem and where it is. Call it in the transaction that records the uses.
+    """
+    named = list(named_files(payload))
+    if not named:
+        return
+    asked = {
+        "ids": [artifact for _, artifact in named],
+        "owner": owner.pk,
+        "groups": _groups(owner),
+    }
+    found: dict[UUID, Row] = {row[0]: row for row in db.rows(FIND, asked)}
+    problems = [
+        Problem(where, why)
+        for where, artifact in named
+        if (why := _objection(payload, str(where[0]), found.get(artifact)))
+    ]
+    if problems:
+        raise BadPayload(kind, problems)
+
+
+def record_uses(jobs: Iterable[tuple[UUID, pydantic.BaseModel]], *, db: Database = DJANGO) -> None:
+    """Remember which job uses which file, so that it stays as long as the job does."""
+    pairs = [(job, artifact) for job, payload in jobs for _, artifact in named_files(payload)]
+    if pairs:
+        db.rows(RECORD, {"jobs": [job for job, _ in pairs], "artifacts": [used for _, used in pairs]})
+
+
+def _objection(payload: pydantic.BaseModel, name: str, found: Row | None) -> str:
+    if found is None:
+        return "there is no such file of yours; hand it in first, or again if it was long ago"
+    field = artifact_fields(type(payload))[name]
+    _, media_type, size, called = found
+    if not field.accepts(media_type):
+        return f"{called!r} is {media_type}; accepted: {', '.join(field.accept)}"
+    if field.max_bytes is not None and size > field.max_bytes:
+        return f"{called!r} has {in_words(size)}; accepted: up to {in_words(field.max_bytes)}"
+    return ""
+
+
+def _groups(owner: AbstractBaseUser) -> list[int]:
+    """A project's own user model need not know groups."""
+    groups = getattr(owner, "groups", None)
+    return [] if groups is None else list(groups.values_list("pk", flat=True))

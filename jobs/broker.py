@@ -1,0 +1,177 @@
+"""The bell: a message that says "there is work in this queue", and nothing else.
+
+`ring` puts the queue's name into a set and returns; one ringer thread per process takes it out and
+publishes. So ringing costs a request a microsecond, and a broker that is down, full or frozen can neither
+fail nor hang one. A bell that is lost costs a sweep's interval.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from kombu import Connection, Queue
+
+from celery_app import SOCKET_SECONDS, app
+from jobs.conf import conf
+
+log = structlog.get_logger(__name__)
+
+BELL = "millrace.bell"
+"""The name of the one Celery task behind every job."""
+LAST_WORD_SECONDS = 1.0
+"""How long a process that ends waits for its last bells to leave."""
+QUIET_SECONDS = 30.0
+"""How often a broker that stays away is worth a log line."""
+
+
+def bell_queue(name: str) -> Queue:
+    """The Celery queue that carries a queue's bells; RabbitMQ keeps one of them, since one is enough."""
+    return Queue(name, queue_arguments={"x-max-length": 1, "x-overflow": "drop-head"})
+
+
+def ring(queue: str) -> None:
+    """Say that there may be work in a queue; returns at once and never fails."""
+    RINGER.ring(queue)
+
+
+def ring_all(queues: Iterable[str]) -> None:
+    """Ring for several queues."""
+    for queue in queues:
+        RINGER.ring(queue)
+
+
+class Ringer:
+    """A thread that publishes bells: one per queue every `wake_seconds`; the last is never dropped."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def ring(self, queue: str) -> None:
+        """Remember the queue and wake the thread."""
+        self._wanted[queue] = None
+        self._wake.set()
+        if self._thread is None:
+            self._start()
+
+    def flush(self, seconds: float = LAST_WORD_SECONDS) -> bool:
+        """Wait until every bell is out, or the time is over; whether they are."""
+        until = time.monotonic() + seconds
+        while self._wanted or self._is_publishing:
+            if time.monotonic() > until:
+                return False
+            self._idle.wait(0.01)
+        return True
+
+    def _reset(self) -> None:
+        self._wanted: dict[str, None] = {}  # in order, each once; single operations are atomic
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._connection: Connection | None = None
+        self._is_publishing = False
+        self._rung_at: dict[str, float] = {}
+        self._complained_at = float("-inf")
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            while self._wanted:
+                self._ring_all()
+
+    def _ring_all(self) -> None:
+        self._is_publishing = True
+        try:
+            for queue in list(self._wanted):
+                wait = self._rung_at.get(queue, 0.0) + conf().wake_seconds - time.monotonic()
+                if wait > 0:
+                    threading.Event().wait(wait)
+                # Out of the set first: a ring from now on is for work this bell may come too early for.
+                self._wanted.pop(queue, None)
+                self._rung_at[queue] = time.monotonic()
+                self._publish(queue)
+        finally:
+            self._is_publishing = False
+
+    def _publish(self, queue: str) -> None:
+        try:
+            publish(queue, self._connected())
+        except Exception as error:  # noqa: BLE001 - whatever a client library raises, the sweep rings again
+            self._drop_connection()
+            if time.monotonic() - self._complained_at > QUIET_SECONDS:
+                self._complained_at = time.monotonic()
+                log.warning("bell_lost", queue=queue, error=str(error) or type(error).__name__)
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            # Kept before it is open, so that one that never opens is closed as well.
+            self._connection = app.connection_for_write(connect_timeout=SOCKET_SECONDS)
+            self._connection.ensure_connection(max_retries=1, interval_start=0, timeout=int(SOCKET_SECONDS))
+        return self._connection
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except Exception:
+                log.debug("broker_close_failed", exc_info=True)
+
+
+def publish(queue: str, connection: Connection) -> None:
+    """Put one bell into the broker, unless one hangs there already."""
+    channel = connection.default_channel
+    if is_hanging(channel, queue):
+        return
+    app.send_task(
+        BELL,
+        queue=bell_queue(queue),  # type: ignore[arg-type]  # the stubs forget that Celery takes a Queue
+        producer=connection.Producer(channel=channel, auto_declare=False),
+        declare=[] if is_redis(connection) else [bell_queue(queue)],
+        retry=False,
+        ignore_result=True,
+    )
+
+
+def is_hanging(channel: Any, queue: str) -> bool:
+    """Whether Redis holds a bell for the queue; it will be popped, and its claim made, after our commit.
+
+    RabbitMQ needs no look: its queue keeps one bell.
+    """
+    client = getattr(channel, "client", None)
+    if client is None or not client.llen(queue):
+        return False
+    # Plain tasks may be in the same list: only its two ends are looked at, where bells are put and taken.
+    return any(is_bell(client.lindex(queue, end)) for end in (0, -1))
+
+
+def is_bell(entry: bytes | str | None) -> bool:
+    """Whether that is a bell, in the form Celery's messages have in Redis."""
+    try:
+        return bool(json.loads(entry or "null")["headers"]["task"] == BELL)
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
+def is_redis(connection: Connection) -> bool:
+    """Whether the broker is Redis."""
+    return str(connection.transport.driver_type) == "redis"
+
+
+RINGER = Ringer()
+atexit.register(RINGER.flush)
+os.register_at_fork(after_in_child=RINGER._reset)

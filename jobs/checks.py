@@ -1,0 +1,148 @@
+"""System checks of what would otherwise go wrong much later: proportions of times, kinds, database, files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.files.storage import FileSystemStorage, storages
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from jobs.conf import Conf, conf
+from jobs.registry import KINDS, Kind
+
+POSTGRESQL = 15
+KIND_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\Z")
+QUEUE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}\Z")
+Apps = Sequence[AppConfig] | None
+
+
+@register
+def check_times(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether the periods leave each other room."""
+    return list(wrong_times(conf()))
+
+
+@register
+def check_kinds(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether every kind can be named, queued and ended."""
+    return [found for kind in KINDS.all() for found in wrong_kind(kind)]
+
+
+@register
+def check_engine(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether the database is PostgreSQL at all; asks nobody."""
+    engine = connections[DEFAULT_DB_ALIAS].vendor
+    if engine == "postgresql":
+        return []
+    return [
+        Error(
+            f"The default database is {engine}, not PostgreSQL.",
+            hint="Set DATABASE_URL=postgres://user:password@host:5432/name. Claims and locks need it.",
+            id="millrace.E008",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_server(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Whether the server is new enough; runs with `check --database default` and before migrations."""
+    if DEFAULT_DB_ALIAS not in (databases or ()) or connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+        return []
+    connection = connections[DEFAULT_DB_ALIAS]
+    connection.ensure_connection()
+    version = connection.pg_version // 10_000  # type: ignore[attr-defined]
+    return wrong_server(version)
+
+
+@register
+def check_files(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether uploads and results can be written where they are kept."""
+    storage = storages["default"]
+    if not isinstance(storage, FileSystemStorage):
+        return []
+    folder = Path(storage.location)
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return []
+    return [
+        Error(
+            f"Files cannot be kept in {folder}: {there} is not a folder that this process may write to.",
+            hint="Let MEDIA_DIR name a folder that belongs to the user of web and workers.",
+            id="millrace.E010",
+        )
+    ]
+
+
+def wrong_times(given: Conf) -> Iterator[Error]:
+    """The proportions that DESIGN's defaults keep."""
+    if given.lease_seconds < 3 * given.heartbeat_seconds:
+        yield Error(
+            f"A lease of {given.lease_seconds:g} s with a heartbeat of {given.heartbeat_seconds:g} s gives no"
+            " second chance: one late beat and a healthy worker loses its jobs.",
+            hint="Make LEASE_SECONDS at least 3 × HEARTBEAT_SECONDS.",
+            id="millrace.E001",
+        )
+    if given.sweep_seconds > given.lease_seconds:
+        yield Error(
+            f"Lost bells and expired leases are looked for every {given.sweep_seconds:g} s, less often than a"
+            f" lease of {given.lease_seconds:g} s expires.",
+            hint="Make SWEEP_SECONDS at most LEASE_SECONDS; a twelfth of it is usual.",
+            id="millrace.E002",
+        )
+    if given.slice_seconds > given.heartbeat_seconds:
+        yield Error(
+            f"A slice of {given.slice_seconds:g} s keeps a worker child on one queue for longer than a"
+            f" heartbeat ({given.heartbeat_seconds:g} s), and the others starve.",
+            hint="Make SLICE_SECONDS smaller than HEARTBEAT_SECONDS; 0.5 is usual.",
+            id="millrace.E003",
+        )
+    if given.flush_seconds > given.heartbeat_seconds:
+        yield Error(
+            f"Progress is written every {given.flush_seconds:g} s, less often than the heartbeat"
+            f" ({given.heartbeat_seconds:g} s): a killed job would not show its last lines.",
+            hint="Make FLUSH_SECONDS at most HEARTBEAT_SECONDS.",
+            id="millrace.E004",
+        )
+
+
+def wrong_kind(kind: Kind) -> Iterator[Error]:
+    """What would make a kind unusable once a job of it is accepted."""
+    where = f"{kind.module}, kind {kind.name!r}"
+    if not KIND_NAME.match(kind.name):
+        yield Error(
+            f"{where}: the name is not dotted lower case.",
+            hint="Name it like 'images.resize': letters, digits and '_', at least one dot.",
+            id="millrace.E005",
+        )
+    if not QUEUE_NAME.match(kind.queue):
+        yield Error(
+            f"{where}: {kind.queue!r} is no name for a queue.",
+            hint="Use lower-case letters, digits, '.', '_' and '-'.",
+            id="millrace.E006",
+        )
+    if kind.timeout <= timedelta(0) or kind.timeout > timedelta(days=1):
+        yield Error(
+            f"{where}: a timeout of {kind.timeout} can never be met or never ends.",
+            hint="Give more than 0 s and at most a day; split longer work into several jobs.",
+            id="millrace.E007",
+        )
+
+
+def wrong_server(version: int) -> list[CheckMessage]:
+    """Whether a server of this major version will do."""
+    if version >= POSTGRESQL:
+        return []
+    return [
+        Error(
+            f"The server is PostgreSQL {version}; Millrace needs {POSTGRESQL} or newer.",
+            hint="Upgrade it, or let DATABASE_URL name a newer one.",
+            id="millrace.E009",
+        )
+    ]

@@ -1,0 +1,73 @@
+"""Millrace's own settings: defaults here, overridden by `MILLRACE = {…}` in Django's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conf:
+    """Every setting with its unit in its name; DESIGN's proportions are held by system checks."""
+
+    lease_seconds: float = 60
+    """How long a worker may be silent before its jobs are given to another."""
+    heartbeat_seconds: float = 15
+    """How often a worker prolongs the leases it holds."""
+    sweep_seconds: float = 5
+    """How often every worker looks for lost bells and expired leases."""
+    gate_seconds: float = 1
+    """How often every worker looks for jobs that have become due."""
+    slice_seconds: float = 0.5
+    """How long one bell may keep a worker child busy with jobs of one queue."""
+    record_seconds: float = 0.25
+    """How much measured run time a batch may hold before its outcomes are recorded."""
+    flush_seconds: float = 2
+    """How often progress and log lines of a running job are written."""
+    grace_seconds: float = 10
+    """How long after its soft time limit an attempt is ended by force."""
+    worker_deaths: int = 3
+    """How many times a job may lose its worker before it is given up."""
+    keep_results: str = "failed"
+    """Which attempts leave a TaskResult: `failed` (and their job's success) or `all`."""
+    keep_succeeded_days: float = 7
+    """How long a succeeded or cancelled job is kept before cleanup forgets it."""
+    keep_failed_days: float = 30
+    """How long a failed job is kept before cleanup forgets it."""
+    keep_key_hours: float = 24
+    """How long an idempotency key is remembered."""
+    keep_tombstone_days: float = 90
+    """How long a purged job answers `gone` instead of `not found`."""
+    keep_upload_hours: float = 24
+    """How long an upload that no job uses is kept."""
+    log_lines: int = 500
+    """How many log lines are kept with one job; the newest win."""
+    upload_bytes: int = 50 * 1024 * 1024
+    """The largest file one form or command may hand in."""
+    link_hours: float = 24
+    """How long a signed link (a download, a thank-you page) is good for."""
+    public_per_hour: int = 20
+    """How many jobs one address may submit to public kinds in an hour."""
+    contact_email: str = ""
+    """Who reads what the contact form takes in; empty = the installation's own sender."""
+    wake_seconds: float = 0.02
+    """The least time between two bells for one queue from one process."""
+    prepared: bool = True
+    """Whether workers use prepared statements (off behind PgBouncer in transaction mode without them)."""
+
+
+@cache
+def conf() -> Conf:
+    """The settings in force; a name that is none of ours is refused."""
+    from django.conf import settings
+
+    given: dict[str, Any] = getattr(settings, "MILLRACE", {})
+    known = {field.name for field in fields(Conf)}
+    if unknown := sorted(set(given) - known):
+        raise ImproperlyConfigured(
+            f"MILLRACE has no setting {unknown[0]!r}. It knows: {', '.join(sorted(known))}."
+        )
+    return Conf(**given)

@@ -1,0 +1,191 @@
+"""Two ways to the same tables: Django's connection (the front) and a connection of one's own (workers).
+
+A lifecycle verb takes either. The front's verbs run inside the caller's transaction. A worker keeps its own
+connection because Celery closes Django's after every task, and a heartbeat must outlive a database restart.
+No call needs a session: nothing is set, listened for or locked beyond its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import psycopg
+import psycopg.errors
+import structlog
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+
+from jobs.conf import conf
+
+log = structlog.get_logger(__name__)
+
+Row = tuple[Any, ...]
+Params = Mapping[str, Any]
+# A server, or a pooler between, that does not have our prepared statements as we know them. Refused before
+# it did anything, so it may be repeated.
+FORGOTTEN = (
+    psycopg.errors.InvalidSqlStatementName,
+    psycopg.errors.DuplicatePreparedStatement,
+    psycopg.errors.FeatureNotSupported,  # "cached plan must not change result type"
+)
+
+
+class Database(Protocol):
+    """What a lifecycle verb needs of a connection."""
+
+    def rows(self, sql: str, params: Params | None = None) -> list[Row]:
+        """Run one statement; the rows it returned, or none."""
+
+    def atomic(self) -> AbstractContextManager[object]:
+        """A transaction, or a savepoint in one."""
+
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Stream rows into a `COPY … FROM STDIN`."""
+
+    def after_commit(self, call: Callable[[], object]) -> None:
+        """Call once the transaction at hand has committed (at once if there is none)."""
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a caller's transaction is open, so that a failed statement cannot just be repeated."""
+
+
+class DjangoDatabase:
+    """Django's connection of this thread, in whatever transaction the caller has open."""
+
+    def __init__(self, alias: str = DEFAULT_DB_ALIAS) -> None:
+        self.alias = alias
+
+    def rows(self, sql: str, params: Params | None = None) -> list[Row]:
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchall() if cursor.description else []
+
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        with connections[self.alias].cursor() as cursor, cursor.copy(sql) as stream:
+            for row in rows:
+                stream.write_row(row)
+
+    def atomic(self) -> AbstractContextManager[object]:
+        return transaction.atomic(using=self.alias)
+
+    def after_commit(self, call: Callable[[], object]) -> None:
+        transaction.on_commit(call, using=self.alias, robust=True)
+
+    @property
+    def is_in_transaction(self) -> bool:
+        return connections[self.alias].in_atomic_block
+
+
+class OwnDatabase:
+    """A psycopg connection of one thread's own, opened when first needed and again after it broke."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._connection: psycopg.Connection[Row] | None = None
+        self._calls: list[Callable[[], object]] = []
+        self._depth = 0
+
+    @property
+    def connection(self) -> psycopg.Connection[Row]:
+        """The open connection; raises psycopg.OperationalError where there is no server.
+
+        Inside a transaction it is never replaced: what follows would be committed without what came before.
+        """
+        if self._connection is None or not self.is_open:
+            if self._depth:
+                raise psycopg.OperationalError("The connection broke; its transaction is rolled back.")
+            self._connection = psycopg.connect(**connection_params(self.name))
+            self._connection.prepare_threshold = 3 if conf().prepared else None
+        return self._connection
+
+    def rows(self, sql: str, params: Params | None = None) -> list[Row]:
+        try:
+            return self._rows(sql, params)
+        except FORGOTTEN:
+            self.close()
+            if self._depth:
+                raise
+            return self._rows(sql, params)
+
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        with self.connection.cursor() as cursor, cursor.copy(sql) as stream:
+            for row in rows:
+                stream.write_row(row)
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        calls_before = len(self._calls)
+        try:
+            with self.connection.transaction():
+                self._depth += 1
+                try:
+                    yield
+                    _ = self.connection  # psycopg leaves a broken transaction without a word
+                finally:
+                    self._depth -= 1
+        except BaseException:
+            del self._calls[calls_before:]  # what was rolled back is not told to anyone
+            raise
+        if self._depth == 0:
+            self._run_calls()
+
+    def after_commit(self, call: Callable[[], object]) -> None:
+        if self._depth:
+            self._calls.append(call)
+        else:
+            tell(call)
+
+    @property
+    def is_in_transaction(self) -> bool:
+        return self._depth > 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection that did not break."""
+        return self._connection is not None and not (self._connection.closed or self._connection.broken)
+
+    def close(self) -> None:
+        """Give the connection back; the next statement opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _rows(self, sql: str, params: Params | None) -> list[Row]:
+        cursor = self.connection.execute(sql, params)
+        return cursor.fetchall() if cursor.description else []
+
+    def _run_calls(self) -> None:
+        calls, self._calls = self._calls, []
+        for call in calls:
+            tell(call)
+
+
+def tell(call: Callable[[], object]) -> None:
+    """Make a call that waited for the commit: what is committed does not fail because of it."""
+    try:
+        call()
+    except Exception:
+        log.exception("after_commit_failed")
+
+
+def connection_params(name: str) -> dict[str, Any]:
+    """What psycopg needs to reach Django's default database, with limits of its own on a dead network."""
+    given = connections[DEFAULT_DB_ALIAS].get_connection_params()
+    quarter_ms = int(conf().lease_seconds * 1000 / 4)
+    keep = {key: given[key] for key in given if key not in {"context", "cursor_factory", "prepare_threshold"}}
+    return {
+        "connect_timeout": 5,
+        "tcp_user_timeout": quarter_ms,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        **keep,
+        "application_name": f"millrace {name}",
+        "autocommit": True,
+    }
+
+
+DJANGO = DjangoDatabase()
+"""The connection of the door at hand: the default of every verb."""

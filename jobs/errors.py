@@ -1,0 +1,147 @@
+"""Everything that can go wrong, as a tree; each error has a stable code and says what to do.
+
+MillraceError
+├── Refusal                what was asked cannot be accepted; asking again unchanged will not help
+│   ├── UnknownKind        no such kind is declared here
+│   ├── BadPayload         the payload does not fit its kind (`problems` lists where and why)
+│   ├── BadUpload          a file is too large, of the wrong type, or empty
+│   ├── KeyReused          an idempotency key was used before with another payload
+│   ├── NotAllowed         this owner may not do this
+│   └── NotPossible        the job's state does not allow this act
+├── NotFound               no such job for this person (others' jobs look the same)
+│   └── Gone               the job existed and was purged
+├── LeaseLost              another attempt owns the job now; this one's outcome is dropped
+├── Busy                   too many requests from one address or owner; ask again later
+└── JobError               raised by kinds
+    ├── Failed             this attempt failed and may be tried again
+    ├── Rejected           the job can never succeed: final at once, no further attempt
+    ├── TimedOut           an attempt ran into its time limit
+    └── Cancelled          the kind noticed that cancellation was asked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a payload: where (a path of keys), and why."""
+
+    where: tuple[str | int, ...]
+    why: str
+
+    def __str__(self) -> str:
+        path = ".".join(str(step) for step in self.where)
+        return f"{path}: {self.why}" if path else self.why
+
+
+class MillraceError(Exception):
+    """The root: everything Millrace raises on purpose."""
+
+    code = "error"
+
+
+class Refusal(MillraceError):
+    """What was asked cannot be accepted as it is."""
+
+    code = "refused"
+
+
+class UnknownKind(Refusal):
+    """No such kind is declared here."""
+
+    code = "unknown_kind"
+
+
+class BadPayload(Refusal):
+    """The payload does not fit its kind."""
+
+    code = "bad_payload"
+
+    def __init__(self, kind: str, problems: Sequence[Problem]) -> None:
+        self.kind = kind
+        self.problems = list(problems)
+        super().__init__(f"The payload does not fit {kind}: " + "; ".join(map(str, self.problems)))
+
+
+class BadUpload(Refusal):
+    """A file is too large, of the wrong type, or empty."""
+
+    code = "bad_upload"
+
+
+class KeyReused(Refusal):
+    """An idempotency key was used before, with another payload."""
+
+    code = "key_reused"
+
+
+class NotAllowed(Refusal):
+    """This owner may not do this."""
+
+    code = "not_allowed"
+
+
+class NotPossible(Refusal):
+    """The job's state does not allow this act."""
+
+    code = "not_possible"
+
+
+class NotFound(MillraceError):
+    """No such job, as far as this person may know."""
+
+    code = "not_found"
+
+
+class Gone(NotFound):
+    """The job existed and was purged."""
+
+    code = "gone"
+
+
+class LeaseLost(MillraceError):
+    """Another attempt owns the job now."""
+
+    code = "lease_lost"
+
+    def __init__(self, job: UUID, attempt: int) -> None:
+        super().__init__(f"Attempt {attempt} of job {job} no longer holds its lease; its outcome is dropped.")
+
+
+class Busy(MillraceError):
+    """Too many requests; `retry_after_seconds` says when to ask again."""
+
+    code = "busy"
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class JobError(MillraceError):
+    """The root of what a kind may raise to say how its attempt ended."""
+
+
+class Failed(JobError):
+    """This attempt failed; the kind's retry policy decides what follows."""
+
+
+class Rejected(JobError):
+    """The job can never succeed, however often it is tried."""
+
+    code = "refused"
+
+
+class TimedOut(JobError):
+    """The attempt ran into its soft time limit."""
+
+    code = "timeout"
+
+
+class Cancelled(JobError):
+    """The kind noticed that cancellation was asked, and stopped."""
+
+    code = "cancelled_by"

@@ -1,0 +1,60 @@
+"""Cancel: what waits is cancelled at once; what runs is asked to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from jobs import events, items, metrics, results
+from jobs.database import DJANGO, Database
+from jobs.lifecycle.finish import Outcome
+from jobs.lifecycle.transition import Move, again_on_deadlock
+from jobs.states import Code, State
+
+# Rows in the order of their ids, so that two cancellations of the same jobs do not wait for each other.
+WAITING = Move(
+    leaves={State.SCHEDULED, State.QUEUED, State.RETRYING},
+    leads_to={State.CANCELLED},
+    picked="SELECT id FROM millrace_job WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE",
+    sets="code = 'cancelled_by', error = %(error)s, ready = false, finished_at = clock_timestamp()",
+    returning="job.id, job.kind, job.attempt",
+)
+ASK = """
+    UPDATE millrace_job SET cancel_asked = true, version = version + 1
+     WHERE id = ANY (%(ids)s) AND state = 'running' AND NOT cancel_asked
+    RETURNING id, attempt
+"""
+
+
+def cancel_jobs(ids: Sequence[UUID], *, actor: str, db: Database = DJANGO) -> list[UUID]:
+    """Cancel what waits, ask what runs; the ids for which either was done. The rest had ended already.
+
+    A running kind stops at its next `context.check()`; if it does not check, it is interrupted.
+    """
+    return again_on_deadlock(db, lambda: cancel(list(ids), actor, db))
+
+
+def cancel(ids: list[UUID], actor: str, db: Database) -> list[UUID]:
+    """Both statements and the timeline's rows, in one transaction."""
+    error = f"Cancelled by {actor}."
+    params = {"ids": ids, "error": error}
+    with db.atomic():
+        cancelled = WAITING.run(db, params)
+        asked = db.rows(ASK, params)
+        events.record(
+            [(job, "cancelled", attempt, actor, "") for job, _, attempt in cancelled]
+            + [(job, "cancel_asked", attempt, actor, "") for job, attempt in asked],
+            db=db,
+        )
+        items.leave_uncertain([row[0] for row in cancelled], db=db)
+        results.keep_jobs([ended(job, kind, attempt, error) for job, kind, attempt in cancelled], db=db)
+    for _, kind, _ in cancelled:
+        metrics.count("finished", kind, outcome="cancelled")
+    return [row[0] for row in cancelled + asked]
+
+
+def ended(job: UUID, kind: str, attempt: int, error: str) -> Outcome:
+    """A job that ended between two attempts, as TaskResult knows it."""
+    return Outcome(
+        job=job, kind=kind, attempt=attempt, state=State.CANCELLED, code=Code.CANCELLED_BY, error=error
+    )

@@ -1,0 +1,134 @@
+"""Finish: record how attempts ended, for many jobs in one statement.
+
+Who is right when two disagree: the guard on state, attempt and holder. After a failover that lost a claim
+two workers can hold the same attempt number, so the number alone is not enough. An outcome whose row is
+not kept belongs to an attempt that lost its lease: it is dropped and logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from jobs import artifacts, events, items, metrics, results
+from jobs.database import Database
+from jobs.lifecycle.transition import Move
+from jobs.states import Code, State
+from jobs.text import storable
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """How one attempt ended. `result` is JSON text; `delay` is the backoff of an attempt to be repeated."""
+
+    job: UUID
+    kind: str
+    attempt: int
+    state: State
+    code: Code = Code.OK
+    error: str = ""
+    trace: str = ""
+    result: str | None = None
+    delay: timedelta | None = None
+    was_troubled: bool = False
+    run_seconds: float = 0.0
+    artifacts: list[Any] = field(default_factory=list)
+
+    @property
+    def is_success(self) -> bool:
+        return self.state is State.SUCCEEDED
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it is charged to the job's budget of failures."""
+        return self.state in {State.RETRYING, State.FAILED}
+
+
+GIVEN_UP = {State.FAILED, State.CANCELLED}
+# A cancellation that was asked for wins over another attempt, not over a success.
+CANCELLED = "(o.state = 'retrying' AND job.cancel_asked)"
+FINISH = Move(
+    leaves={State.RUNNING},
+    leads_to={State.SUCCEEDED, State.FAILED, State.RETRYING, State.CANCELLED},
+    picked="""
+        SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(states)s::text[], %(codes)s::text[],
+                             %(errors)s::text[], %(results)s::text[], %(delays)s::float8[])
+               AS o (id, attempt, state, code, error, result, delay)""",
+    to=f"CASE WHEN {CANCELLED} THEN 'cancelled' ELSE o.state END".replace("o.", "picked."),
+    sets=f"""
+        code = CASE WHEN {CANCELLED} THEN 'cancelled_by' WHEN o.state = 'retrying' THEN '' ELSE o.code END,
+        error = o.error, result = o.result::jsonb, ready = false, holder = NULL, lease = NULL,
+        failures = job.failures + (o.state IN ('retrying', 'failed'))::int,
+        run_at = CASE WHEN o.state = 'retrying' THEN clock_timestamp() + make_interval(secs => o.delay)
+                      ELSE job.run_at END,
+        finished_at = CASE WHEN o.state = 'retrying' AND NOT job.cancel_asked THEN NULL
+                           ELSE clock_timestamp() END""".replace("o.", "picked."),
+    guard="job.attempt = picked.attempt AND job.holder = %(holder)s",
+    returning="job.id, job.state",
+)
+
+
+def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> set[UUID]:
+    """Record outcomes of attempts this holder made; the ids of the jobs whose outcome was kept."""
+    if not outcomes:
+        return set()
+    if results.keeps_all() or any(o.artifacts or o.was_troubled or not o.is_success for o in outcomes):
+        with db.atomic():
+            moved = record(outcomes, holder, db)
+            kept = [o for o in outcomes if o.job in moved]
+            artifacts.publish([saved for o in kept for saved in o.artifacts], db=db)
+            events.record(
+                [(o.job, ended_as(o), o.attempt, "", o.error) for o in kept if not o.is_success], db=db
+            )
+            items.leave_uncertain([job for job, state in moved.items() if state in GIVEN_UP], db=db)
+            results.keep(kept, db=db)
+    else:
+        moved = record(outcomes, holder, db)
+    tell(outcomes, moved)
+    return set(moved)
+
+
+def record(outcomes: Sequence[Outcome], holder: UUID, db: Database) -> dict[UUID, str]:
+    """The one statement: job id → the state it is in now."""
+    rows = FINISH.run(
+        db,
+        {
+            "holder": holder,
+            "ids": [o.job for o in outcomes],
+            "attempts": [o.attempt for o in outcomes],
+            "states": [o.state.value for o in outcomes],
+            "codes": [o.code.value for o in outcomes],
+            "errors": [storable(o.error) for o in outcomes],
+            "results": [o.result for o in outcomes],
+            "delays": [o.delay.total_seconds() if o.delay is not None else None for o in outcomes],
+        },
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def tell(outcomes: Sequence[Outcome], moved: dict[UUID, str]) -> None:
+    """Count what was kept, and name what was dropped."""
+    for outcome in outcomes:
+        state = moved.get(outcome.job)
+        if state is None:
+            metrics.count("dropped", outcome.kind)
+            log.warning(
+                "outcome_dropped", job_id=str(outcome.job), attempt=outcome.attempt, code=outcome.code
+            )
+            continue
+        metrics.count("finished", outcome.kind, outcome=state)
+        metrics.observe("run", outcome.kind, outcome.run_seconds)
+
+
+def ended_as(outcome: Outcome) -> str:
+    """What the timeline calls it."""
+    if outcome.state is State.CANCELLED:
+        return "cancelled"
+    return "timed_out" if outcome.code is Code.TIMEOUT else "failed"

@@ -1,0 +1,74 @@
+"""Why a job waits: computed from the very predicates that hold it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from jobs.database import DJANGO, Database
+from jobs.lifecycle.known import LIVE, held, silent_seconds
+from jobs.states import Reason
+
+COUNTED = 1000
+WHY = f"""
+    SELECT job.id,
+           CASE WHEN job.state = 'scheduled' THEN 'not_due'
+                WHEN job.state = 'retrying' THEN 'backoff'
+                WHEN EXISTS (SELECT 1 FROM millrace_queue WHERE name = job.queue AND is_paused) THEN 'paused'
+                WHEN NOT EXISTS (
+                    SELECT 1 FROM millrace_worker WHERE {LIVE} AND job.queue = ANY (queues)) THEN 'no_worker'
+                WHEN {held("job.queue", "job.kind")} THEN 'unknown_kind'
+                ELSE 'behind' END,
+           job.queue, job.kind, extract(epoch FROM job.run_at - clock_timestamp())::float8,
+           (SELECT pause_reason FROM millrace_queue WHERE name = job.queue),
+           (SELECT count(*) FROM (
+                SELECT priority, turn, seq FROM millrace_job AS head
+                 WHERE head.state = 'queued' AND head.ready AND head.queue = job.queue
+                 ORDER BY priority DESC, turn, seq LIMIT {COUNTED}) AS ahead
+             WHERE (-ahead.priority, ahead.turn, ahead.seq) < (-job.priority, job.turn, job.seq))
+      FROM millrace_job AS job
+     WHERE job.id = ANY (%(ids)s) AND job.state IN ('scheduled', 'queued', 'retrying')
+"""  # noqa: S608 - constants of ours
+
+
+class Waiting(NamedTuple):
+    """A reason, and the sentence for people."""
+
+    reason: Reason
+    text: str
+
+
+def waiting_reasons(ids: Sequence[UUID], *, db: Database = DJANGO) -> dict[UUID, Waiting]:
+    """Why each of these jobs waits; a job that does not wait is not among them."""
+    rows = db.rows(WHY, {"ids": list(ids), "silent": silent_seconds()})
+    return {row[0]: Waiting(Reason(row[1]), sentence(*row[1:])) for row in rows}
+
+
+def sentence(reason: str, queue: str, kind: str, seconds: float | None, why: str | None, ahead: int) -> str:
+    """What a person reads."""
+    match reason:
+        case Reason.NOT_DUE:
+            return f"Due in {span(seconds)}."
+        case Reason.BACKOFF:
+            return f"The last attempt failed; the next starts in {span(seconds)}."
+        case Reason.PAUSED:
+            return f"Queue {queue} is paused" + (f": {why}." if why else ".")
+        case Reason.NO_WORKER:
+            return f"No running worker listens to queue {queue}. Start one, and it begins at once."
+        case Reason.UNKNOWN_KIND:
+            return f"No running worker of queue {queue} knows {kind}. It begins when a newer worker starts."
+        case _ if ahead == 0:
+            return f"Next in queue {queue}."
+        case _:
+            many = f"{COUNTED:,} or more" if ahead >= COUNTED else f"{ahead:,}"
+            return f"Behind {many} other{'s' if ahead != 1 else ''} in queue {queue}."
+
+
+def span(seconds: float | None) -> str:
+    """A duration as one says it."""
+    left = max(0, round(seconds or 0))
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if left >= 2 * size:
+            return f"{left // size} {name}s"
+    return "a moment" if left == 0 else f"{left} second{'s' if left != 1 else ''}"

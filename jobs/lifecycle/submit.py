@@ -1,0 +1,109 @@
+"""Submit: a job is accepted when its row is committed, in the caller's transaction.
+
+If we die before the commit there is no job; after it, the sweep rings if we could not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+import pydantic
+from uuid_utils.compat import uuid7
+
+from jobs import artifacts, items, metrics
+from jobs.broker import ring
+from jobs.database import DJANGO, Database
+from jobs.errors import Refusal
+from jobs.idempotency import Key, fingerprint, remember
+from jobs.lifecycle.gate import judge
+from jobs.lifecycle.payload import asked, dump
+from jobs.registry import KINDS, Kind
+from jobs.states import State
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, Group
+
+QUEUE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}\Z")
+COLUMNS = "id, kind, queue, state, ready, priority, run_at, payload, owner_id, group_id, door, rerun_of"
+PLACES = ", ".join(f"%({name})s" for name in COLUMNS.split(", "))
+INSERT = f"INSERT INTO millrace_job ({COLUMNS}) VALUES ({PLACES})"  # noqa: S608 - constants of ours
+
+
+class Submitted(NamedTuple):
+    """The job that stands for what was asked; `replayed` if the key had asked for it before."""
+
+    id: UUID
+    replayed: bool
+
+
+def submit_job(
+    kind: str,
+    payload: Mapping[str, Any] | pydantic.BaseModel,
+    *,
+    owner: AbstractBaseUser,
+    group: Group | None = None,
+    queue: str | None = None,
+    priority: int = 0,
+    run_at: datetime | None = None,
+    key: Key | None = None,
+    door: str = "code",
+    rerun_of: UUID | None = None,
+    db: Database = DJANGO,
+) -> Submitted:
+    """Accept one job, in the caller's transaction if there is one; ring after it commits.
+
+    Raises UnknownKind, BadPayload, KeyReused, or Refusal for a bad queue, priority or time.
+    """
+    declared = KINDS.find(kind)
+    model = declared.validate(payload)
+    place = Place(declared, queue, priority, run_at)
+    job = uuid7()
+    text = dump(model)
+    with db.atomic():
+        artifacts.check_uses(model, owner=owner, kind=kind, db=db)
+        if key is not None:
+            print_ = fingerprint(kind, asked(model, text, db), place.queue, priority, run_at)
+            if known := remember(key, job=job, print_=print_, db=db):
+                return Submitted(known, replayed=True)
+        state, ready = judge(kind, place.queue, run_at, db=db)
+        row = (
+            job, kind, place.queue, state.value, ready, priority, run_at, text,
+            owner.pk, group.pk if group else None, door, rerun_of,
+        )  # fmt: skip
+        db.rows(INSERT, dict(zip(COLUMNS.split(", "), row, strict=True)))
+        record_parts(declared, [(job, model)], db)
+        db.after_commit(lambda: told(kind, place.queue, 1, state))
+    return Submitted(job, replayed=False)
+
+
+class Place:
+    """Where in which line a job goes; refuses what no line knows."""
+
+    def __init__(self, kind: Kind, queue: str | None, priority: int, run_at: datetime | None) -> None:
+        self.queue = queue or kind.queue
+        if not QUEUE_NAME.match(self.queue):
+            raise Refusal(
+                f"Queue {self.queue!r} is not a name: use lower-case letters, digits, '.', '_' and '-'."
+            )
+        if not -100 <= priority <= 100:
+            raise Refusal(f"Priority {priority} is out of range: give -100 (last) to 100 (first).")
+        if run_at is not None and run_at.tzinfo is None:
+            raise Refusal(f"The time {run_at.isoformat()} names no time zone: add one, e.g. +00:00.")
+
+
+def record_parts(kind: Kind, jobs: Sequence[tuple[UUID, pydantic.BaseModel]], db: Database) -> None:
+    """What belongs to the jobs besides their rows: the uploads they use, the items they promise."""
+    artifacts.record_uses(jobs, db=db)
+    if kind.items is not None:
+        items.declare([(job, key) for job, model in jobs for key in kind.items(model)], db=db)
+
+
+def told(kind: str, queue: str, count: int, state: State) -> None:
+    """After the commit: count, and ring if there is something to hear."""
+    metrics.count("submitted", kind, by=count)
+    if state is State.QUEUED and count:
+        ring(queue)

@@ -1,0 +1,28 @@
+"""What Millrace remembers: one noun per file."""
+
+from jobs.models.artifact import Artifact, ArtifactUse
+from jobs.models.event import JobEvent
+from jobs.models.item import Item
+from jobs.models.job import Job
+from jobs.models.key import IdempotencyKey
+from jobs.models.log_line import LogLine
+from jobs.models.progress import Progress
+from jobs.models.queue import Queue
+from jobs.models.tally import Tally
+from jobs.models.tombstone import Tombstone
+from jobs.models.worker import Worker
+
+__all__ = [
+    "Artifact",
+    "ArtifactUse",
+    "IdempotencyKey",
+    "Item",
+    "Job",
+    "JobEvent",
+    "LogLine",
+    "Progress",
+    "Queue",
+    "Tally",
+    "Tombstone",
+    "Worker",
+]

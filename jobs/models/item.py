@@ -1,0 +1,37 @@
+"""The item ledger: what a job that does many things did, skipped and lost."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from jobs.models.job import Job
+from jobs.states import ItemState
+
+
+class Item(models.Model):
+    """One thing of a job: claimed (`doing`) before its effect, settled after it."""
+
+    id = models.BigAutoField(primary_key=True)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="items", db_index=False)
+    key = models.TextField()
+    state = models.TextField(choices=[(state.value, state.value) for state in ItemState])
+    attempt = models.IntegerField(default=0, db_default=0, help_text="The attempt that last claimed it.")
+    detail = models.JSONField(null=True)
+
+    class Meta:
+        db_table = "millrace_item"
+        constraints = [
+            models.UniqueConstraint(fields=["job", "key"], name="millrace_item_key"),
+            models.CheckConstraint(
+                name="millrace_item_state", condition=Q(state__in=[s.value for s in ItemState])
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["job", "id"], name="millrace_item_open", condition=Q(state__in=["pending", "doing"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.state})"

@@ -1,0 +1,81 @@
+"""Cancel, retry, rerun: one verb each, and an honest word when it came too late."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from jobs.errors import NotAllowed, Refusal
+from jobs.idempotency import Key
+from jobs.lifecycle.cancel import cancel_jobs
+from jobs.lifecycle.rerun import rerun_job
+from jobs.lifecycle.retry import retry_jobs
+from jobs.models import Job
+from jobs.owners import can_act, can_submit, find_job
+from jobs.pages.answers import signed_in
+from jobs.pages.words import word
+from jobs.states import State
+
+
+@require_POST
+@signed_in
+def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Cancel what waits, ask what runs."""
+    job = own_job(request, id)
+    done = cancel_jobs([job.id], actor=request.user.get_username())
+    job.refresh_from_db()
+    if job.state == State.CANCELLED and done:
+        messages.success(request, "Cancelled. It will not run.", fail_silently=True)
+    elif job.cancel_asked and job.state == State.RUNNING:
+        messages.success(request, "Asked to stop. It ends at its next safe point.", fail_silently=True)
+    else:
+        messages.warning(request, f"Too late to cancel: it had already {ended(job)}.", fail_silently=True)
+    return redirect("job", job.id)
+
+
+@require_POST
+@signed_in
+def retry(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Queue a failed or cancelled job again."""
+    job = own_job(request, id)
+    if retry_jobs([job.id], actor=request.user.get_username()):
+        messages.success(request, "Queued again, with a fresh set of attempts.", fail_silently=True)
+    else:
+        job.refresh_from_db()
+        text = f"Not retried: it is {job.state}, and only failed or cancelled jobs are retried."
+        messages.warning(request, text, fail_silently=True)
+    return redirect("job", job.id)
+
+
+@require_POST
+@signed_in
+def rerun(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Submit the same payload as a new job of the person who asks."""
+    job = find_job(request.user, id)
+    if not can_submit(request.user):
+        raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
+    given = word(request.POST, "key")
+    key = Key(f"web:{request.user.pk}:rerun:{job.id}", given) if given else None
+    try:
+        submitted = rerun_job(job, owner=request.user, door="web", key=key)  # type: ignore[arg-type]
+    except Refusal as refusal:
+        messages.error(request, f"It cannot be run again: {refusal}", fail_silently=True)
+        return redirect("job", job.id)
+    messages.success(request, "This is a new job with the same payload.", fail_silently=True)
+    return redirect("job", submitted.id)
+
+
+def own_job(request: HttpRequest, id: UUID) -> Job:
+    """The job, for those who may act on it."""
+    job = find_job(request.user, id)
+    if not can_act(request.user, job):
+        raise NotAllowed("This job is shared with you to look at. Its owner and operators can act on it.")
+    return job
+
+
+def ended(job: Job) -> str:
+    return {State.SUCCEEDED: "succeeded", State.FAILED: "failed"}.get(State(job.state), "been cancelled")

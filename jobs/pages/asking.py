@@ -1,0 +1,116 @@
+"""One asking by form: the kind's fields, how to run it, and the one-time key that a double click shares."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.models import AnonymousUser, Group
+from django.db import transaction
+from django.http import HttpRequest
+
+from jobs.errors import BadPayload, KeyReused, Problem, Refusal
+from jobs.idempotency import Key
+from jobs.lifecycle.submit import Submitted, submit_job
+from jobs.owners import can_operate, teams
+from jobs.pages.fields import moment
+from jobs.pages.form import form_class, payload_of, show_problems
+from jobs.registry import Kind
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+class HowForm(forms.Form):
+    """How the job should be run: when, how urgently, and who else sees it."""
+
+    run_at = moment(label="Not before", help_text="Empty: at once.", required=False)
+    group = forms.ModelChoiceField(
+        Group.objects.none(),
+        label="Share with",
+        required=False,
+        empty_label="nobody",
+        help_text="Its members see the job and its results.",
+    )
+    priority = forms.IntegerField(
+        min_value=-100,
+        max_value=100,
+        initial=0,
+        required=False,
+        help_text="-100 to 100; higher goes first.",
+    )
+    key = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
+    prefix = "how"
+
+    def __init__(self, data: Any, *, user: User | AnonymousUser) -> None:
+        super().__init__(data)
+        if not can_operate(user):
+            del self.fields["priority"]
+        groups = teams(user)
+        if groups.exists():
+            self.fields["group"].queryset = groups  # type: ignore[attr-defined]
+        else:
+            del self.fields["group"]
+
+    def chosen(self) -> dict[str, Any]:
+        """What submit_job is told besides the payload."""
+        given = self.cleaned_data
+        return {
+            "run_at": given["run_at"],
+            "group": given.get("group"),
+            "priority": given.get("priority") or 0,
+        }
+
+
+@dataclass
+class Asking:
+    """A form as it was opened or sent."""
+
+    kind: Kind
+    form: forms.Form
+    how: HowForm
+    key: str
+
+    @classmethod
+    def read(cls, request: HttpRequest, kind: Kind) -> Asking:
+        """The empty form, or the one that was sent."""
+        data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+        how = HowForm(data, user=request.user)
+        return cls(kind, form_class(kind)(data, files), how, secrets.token_urlsafe(16))
+
+    def is_valid(self) -> bool:
+        """Whether the boxes are filled in well; whether the payload fits is judged on submit."""
+        is_valid = self.form.is_valid() & self.how.is_valid()
+        self.key = self.how.cleaned_data.get("key") or self.key
+        return is_valid
+
+    def submit(self, owner: User, *, scope: str, door: str) -> Submitted | None:
+        """The job that was asked for; None if it was refused, with every problem shown at its field.
+
+        Uploads and job are one transaction: a refused form leaves nothing behind.
+        """
+        try:
+            with transaction.atomic():
+                return self.submit_once(owner, Key(scope, self.key), door)
+        except BadPayload as error:
+            show_problems(self.form, error.problems)
+        except KeyReused:
+            self.refuse_reuse()
+        except Refusal as error:
+            show_problems(self.form, [Problem((), str(error))])
+        return None
+
+    def submit_once(self, owner: User, key: Key, door: str) -> Submitted:
+        payload = payload_of(self.form, self.kind, owner)
+        submitted = submit_job(self.kind.name, payload, owner=owner, key=key, door=door, **self.how.chosen())
+        if submitted.replayed:
+            transaction.set_rollback(True)  # the first click's uploads are kept already
+        return submitted
+
+    def refuse_reuse(self) -> None:
+        self.key = secrets.token_urlsafe(16)
+        why = "It was sent before with other values; that job is on its way. Send it again for another."
+        show_problems(self.form, [Problem((), why)])

@@ -1,0 +1,22 @@
+"""The command that submits a kind's declared example."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from jobs.artifacts import files_of
+from jobs.registry import Kind
+
+
+def command_of(kind: Kind) -> str:
+    """`manage.py submit` with the example's files by `--file FIELD=NAME` and the rest as one `--payload`."""
+    fields = files_of(kind)
+    parts = [f"python manage.py submit {kind.name}"]
+    for name, value in kind.example.items():
+        if name in fields:
+            files = value if isinstance(value, list) else [value]
+            parts += [f"--file {shlex.quote(f'{name}={file}')}" for file in files]
+    if rest := {name: value for name, value in kind.example.items() if name not in fields}:
+        parts.append(f"--payload {shlex.quote(json.dumps(rest, ensure_ascii=False))}")
+    return " \\\n  ".join(parts)

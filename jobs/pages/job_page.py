@@ -1,0 +1,151 @@
+"""The page of one job, and the live part of it that htmx asks for while the job is not final."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from jobs import items
+from jobs.artifacts import make_link
+from jobs.lifecycle.reasons import waiting_reasons
+from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
+from jobs.owners import can_act, can_submit, find_job
+from jobs.pages.answers import page, signed_in
+from jobs.pages.files import IMAGES, SHOWN
+from jobs.pages.timeline import timeline
+from jobs.registry import KINDS
+from jobs.states import REOPENABLE, State
+
+LOG_LINES = 200
+"""How many of the newest lines the page shows; the rest is one click away."""
+MISHAPS = ("failed", "timeout", "lost")
+"""The events that leave an error with the job."""
+SURE = 0.03
+"""Below this fraction an estimate of the time left is a guess."""
+
+
+@require_safe
+@signed_in
+def job_page(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Everything about a job."""
+    job = find_job(request.user, id)
+    return page(request, "job.html", facts(request, job))
+
+
+@require_safe
+@signed_in
+def job_live(request: HttpRequest, id: UUID) -> HttpResponse:
+    """The moving part; 204 as long as nothing moved since the page last looked."""
+    found = facts(request, find_job(request.user, id))
+    if request.GET.get("seen") == found["seen"]:
+        return HttpResponse(status=204)
+    return page(request, "job_live.html", found | {"is_part": True})
+
+
+@require_safe
+@signed_in
+def job_log(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Every line that is kept, as plain text."""
+    job = find_job(request.user, id)
+    kept = LogLine.objects.filter(job=job).order_by("id")
+    text = "".join(
+        f"{line.at.isoformat(timespec='milliseconds')} {line.level} {line.text}\n" for line in kept
+    )
+    return HttpResponse(
+        text, content_type="text/plain; charset=utf-8", headers={"X-Content-Type-Options": "nosniff"}
+    )
+
+
+def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
+    """What the page shows. Read in one go, so that the template asks for nothing."""
+    lines = list(LogLine.objects.filter(job=job).order_by("-id")[: LOG_LINES + 1])
+    progress = Progress.objects.filter(job=job, attempt=job.attempt).first()
+    waiting = waiting_reasons([job.id]).get(job.id)
+    ledger = [(state, number) for state, number in items.counts(job.id).items() if number]
+    found: dict[str, Any] = {
+        "section": "jobs",
+        "job": job,
+        "kind": KINDS.get(job.kind),
+        "waiting": waiting,
+        "progress": progress if job.state == State.RUNNING else None,
+        "percent": round(progress.fraction * 100) if progress else 0,
+        "left": time_left(job, progress),
+        "moments": timeline(job),
+        "mishap": mishap_of(job),
+        "lines": lines[:LOG_LINES][::-1],
+        "has_more_lines": len(lines) > LOG_LINES,
+        "ledger": ledger,
+        "accepted": sum(number for _, number in ledger),
+        "payload": pretty(job.payload),
+        "values": values_of(job.result),
+        "results": [with_link(file) for file in Artifact.objects.filter(job=job)],
+        "uploads": [with_link(file) for file in Artifact.objects.filter(uses__job=job)],
+        "key": secrets.token_urlsafe(16),
+    }
+    return found | acts(request, job) | {"seen": mark(found)}
+
+
+def acts(request: HttpRequest, job: Job) -> dict[str, bool]:
+    """Which buttons make sense, for this person and now."""
+    may_act = can_act(request.user, job)
+    return {
+        "may_cancel": may_act and not job.is_final and not (job.state == State.RUNNING and job.cancel_asked),
+        "may_retry": may_act and job.state in REOPENABLE,
+        "may_rerun": can_submit(request.user) and job.is_final,
+    }
+
+
+def mark(found: dict[str, Any]) -> str:
+    """Two looks with the same mark show the same."""
+    job, progress, lines = found["job"], found["progress"], found["lines"]
+    seen = [job.version, job.state, found["waiting"], found["ledger"], found["accepted"]]
+    seen += [progress and progress.updated_at, lines and lines[-1].id]
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
+
+def time_left(job: Job, progress: Progress | None) -> timedelta | None:
+    """As long as the rest takes at the pace so far; None where that would be a guess."""
+    if progress is None or job.state != State.RUNNING or job.started_at is None:
+        return None
+    if not SURE <= progress.fraction < 1:
+        return None
+    spent = progress.updated_at - job.started_at
+    left = spent * ((1 - progress.fraction) / progress.fraction) - (timezone.now() - progress.updated_at)
+    return max(left, timedelta(seconds=1))
+
+
+def mishap_of(job: Job) -> str:
+    """Whose error the job carries, where it is history: the job has gone on since."""
+    if not job.error or job.state not in (State.RUNNING, State.QUEUED, State.SCHEDULED):
+        return ""
+    last = JobEvent.objects.filter(job=job, event__in=MISHAPS).order_by("-id").first()
+    return f"Attempt {last.attempt}" if last else "An earlier attempt"
+
+
+def pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def values_of(result: Any) -> list[tuple[str, str]]:
+    """A result's values, nested ones as JSON."""
+    values = result.get("values", result) if isinstance(result, dict) else {}
+    return [(str(name), value if isinstance(value, str) else pretty(value)) for name, value in values.items()]
+
+
+def with_link(file: Artifact) -> dict[str, Any]:
+    """A file beside its signed link, and whether a browser may show it."""
+    is_image = file.media_type in IMAGES
+    return {
+        "file": file,
+        "link": make_link(file),
+        "is_image": is_image,
+        "is_shown": file.media_type in SHOWN,
+    }

@@ -1,0 +1,112 @@
+"""The operators' view of queues and workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs.database import DJANGO
+from jobs.errors import NotFound
+from jobs.lifecycle.known import LIVE, silent_seconds
+from jobs.lifecycle.pause import pause_queue, resume_queue
+from jobs.lifecycle.submit import QUEUE_NAME
+from jobs.models import Worker
+from jobs.pages.answers import for_operators, is_live, page
+from jobs.pages.words import word
+from jobs.registry import KINDS
+
+DEPTHS = f"""
+    WITH depth AS (
+        SELECT queue, state, count(*) AS jobs,
+               extract(epoch FROM clock_timestamp() - min(coalesce(run_at, created_at)))::float8 AS age
+          FROM millrace_job WHERE state IN ('queued', 'running', 'scheduled', 'retrying')
+         GROUP BY queue, state),
+    names AS (
+        SELECT unnest(%(known)s::text[]) AS name UNION SELECT name FROM millrace_queue
+         UNION SELECT queue FROM depth UNION SELECT unnest(queues) FROM millrace_worker WHERE {LIVE})
+    SELECT names.name,
+           coalesce(sum(jobs) FILTER (WHERE state = 'queued'), 0)::int,
+           coalesce(sum(jobs) FILTER (WHERE state = 'running'), 0)::int,
+           coalesce(sum(jobs) FILTER (WHERE state IN ('scheduled', 'retrying')), 0)::int,
+           max(age) FILTER (WHERE state = 'queued'),
+           coalesce(bool_or(is_paused), false), max(pause_reason), max(paused_by), max(paused_at),
+           (SELECT count(*)::int FROM millrace_worker WHERE {LIVE} AND names.name = ANY (queues))
+      FROM names LEFT JOIN depth ON depth.queue = names.name
+      LEFT JOIN millrace_queue AS queue ON queue.name = names.name
+     GROUP BY names.name ORDER BY names.name
+"""  # noqa: S608 - constants of ours
+
+HEARD = "SELECT id FROM millrace_worker WHERE beat_at > clock_timestamp() - make_interval(secs => %(silent)s)"
+
+
+@dataclass(frozen=True)
+class QueueLine:
+    """A queue as operators see it."""
+
+    name: str
+    queued: int
+    running: int
+    later: int
+    oldest_seconds: float | None
+    is_paused: bool
+    pause_reason: str | None
+    paused_by: str | None
+    paused_at: datetime | None
+    workers: int
+
+    @property
+    def oldest(self) -> timedelta | None:
+        """How long the oldest job has been waiting."""
+        return None if self.oldest_seconds is None else timedelta(seconds=max(0, self.oldest_seconds))
+
+
+@require_safe
+@for_operators
+def queues(request: HttpRequest) -> HttpResponse:
+    """Depth, age, pauses and who works on what; htmx asks for the lines alone."""
+    context = {"section": "queues", "lines": queue_lines(), "workers": worker_lines()}
+    return page(request, "queues_lines.html" if is_live(request) else "queues.html", context)
+
+
+@require_POST
+@for_operators
+def pause(request: HttpRequest, name: str) -> HttpResponse:
+    """Claim nothing from this queue until somebody resumes it."""
+    check_name(name)
+    pause_queue(name, actor=request.user.get_username(), reason=word(request.POST, "reason"))
+    messages.success(request, f"{name} is paused. What runs goes on; nothing new begins.", fail_silently=True)
+    return redirect("queues")
+
+
+@require_POST
+@for_operators
+def resume(request: HttpRequest, name: str) -> HttpResponse:
+    """Let the queue's jobs begin again."""
+    check_name(name)
+    if resume_queue(name, actor=request.user.get_username()):
+        messages.success(request, f"{name} is open again.", fail_silently=True)
+    else:
+        messages.info(request, f"{name} was not paused.", fail_silently=True)
+    return redirect("queues")
+
+
+def check_name(name: str) -> None:
+    if not QUEUE_NAME.match(name):
+        raise NotFound(f"There is no queue {name!r}.")
+
+
+def queue_lines() -> list[QueueLine]:
+    known = {"known": KINDS.queues(), "silent": silent_seconds()}
+    return [QueueLine(*row) for row in DJANGO.rows(DEPTHS, known)]
+
+
+def worker_lines() -> list[dict[str, Any]]:
+    """Every worker that announced itself, those that fell silent included."""
+    live = {row[0] for row in DJANGO.rows(HEARD, {"silent": silent_seconds()})}
+    return [{"worker": worker, "is_live": worker.id in live} for worker in Worker.objects.order_by("name")]

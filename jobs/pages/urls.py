@@ -1,0 +1,37 @@
+"""Which address leads to which page; include it anywhere in a project of yours."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
+from django.urls import path
+
+from jobs.pages import acts, catalogue, files, job_page, jobs_list, kind, public, queues, sign_in
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for it by this name whatever the page says."""
+    return redirect(static("millrace/logo.svg"))
+
+
+urlpatterns = [
+    path("favicon.ico", favicon),
+    path("", catalogue.catalogue, name="catalogue"),
+    path("sign-in", sign_in.SignIn.as_view(), name="sign-in"),
+    path("sign-out", sign_in.SignOut.as_view(), name="sign-out"),
+    path("kinds/<str:name>", kind.kind_page, name="kind"),
+    path("jobs", jobs_list.jobs_list, name="jobs"),
+    path("jobs/<uuid:id>", job_page.job_page, name="job"),
+    path("jobs/<uuid:id>/live", job_page.job_live, name="job-live"),
+    path("jobs/<uuid:id>/log", job_page.job_log, name="job-log"),
+    path("jobs/<uuid:id>/cancel", acts.cancel, name="job-cancel"),
+    path("jobs/<uuid:id>/retry", acts.retry, name="job-retry"),
+    path("jobs/<uuid:id>/rerun", acts.rerun, name="job-rerun"),
+    path("files/<str:token>", files.artifact, name="artifact"),
+    path("queues", queues.queues, name="queues"),
+    path("queues/<str:name>/pause", queues.pause, name="queue-pause"),
+    path("queues/<str:name>/resume", queues.resume, name="queue-resume"),
+    path("p/thanks/<str:token>", public.thanks, name="thanks"),
+    path("p/<str:name>", public.public_kind, name="public-kind"),
+]

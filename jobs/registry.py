@@ -1,0 +1,189 @@
+"""The kinds this installation can do: declared in one file each, found in every installed app.
+
+`@job_kind(…)` declares; `kind(name)` finds. Files named `kinds.py`, and every module of a package `kinds/`,
+of any installed app are imported when Django starts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pydantic
+from django.core.exceptions import ImproperlyConfigured
+
+from jobs.errors import BadPayload, Problem, UnknownKind
+from jobs.retry import Retry
+
+if TYPE_CHECKING:
+    from django import forms
+
+P = TypeVar("P", bound=pydantic.BaseModel)
+
+
+@dataclass
+class Result:
+    """What a kind brought out: values, and artifacts (from `context.artifacts.save`)."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    artifacts: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of work, as its file declares it."""
+
+    name: str
+    title: str
+    payload: type[pydantic.BaseModel]
+    run: Callable[[Any, Any], Result | None]
+    example: Mapping[str, Any]
+    queue: str
+    timeout: timedelta
+    retry: Retry
+    worker_deaths: int | None
+    batch: int
+    public: bool
+    policy: str
+    form: type[forms.Form] | None
+    thanks: str
+    items: Callable[[Any], Iterable[str]] | None
+    module: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of its file's docstring: what a person reads in the catalogue."""
+        doc = importlib.import_module(self.module).__doc__ or self.title
+        return doc.strip().splitlines()[0]
+
+    @property
+    def examples(self) -> Path:
+        """The folder beside the kind's file that holds the files its example names."""
+        return Path(importlib.import_module(self.module).__file__ or "").parent / "examples"
+
+    def validate(self, payload: Mapping[str, Any] | pydantic.BaseModel) -> pydantic.BaseModel:
+        """The payload as its model; raises BadPayload with every problem and where it is."""
+        if isinstance(payload, self.payload):
+            return payload
+        try:
+            return self.payload.model_validate(payload)
+        except pydantic.ValidationError as error:
+            raise bad_payload(self.name, error) from None
+
+    def validate_json(self, text: str) -> pydantic.BaseModel:
+        """The same from JSON text, as the database keeps it."""
+        try:
+            return self.payload.model_validate_json(text)
+        except pydantic.ValidationError as error:
+            raise bad_payload(self.name, error) from None
+
+
+class Registry:
+    """Name → kind; a name is declared once."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, Kind] = {}
+
+    def add(self, kind: Kind) -> None:
+        """Declare a kind; a second one of that name is a mistake."""
+        known = self._kinds.get(kind.name)
+        if known is not None and known.module != kind.module:
+            raise ImproperlyConfigured(
+                f"Job kind {kind.name!r} is declared twice, in {known.module} and {kind.module}. Rename one."
+            )
+        self._kinds[kind.name] = kind
+
+    def find(self, name: str) -> Kind:
+        """The kind of that name; raises UnknownKind with the nearest name."""
+        try:
+            return self._kinds[name]
+        except KeyError:
+            near = get_close_matches(name, self._kinds, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known are: {', '.join(sorted(self._kinds))}."
+            raise UnknownKind(f"Unknown job kind {name!r}.{hint}") from None
+
+    def get(self, name: str) -> Kind | None:
+        """The kind of that name, or None."""
+        return self._kinds.get(name)
+
+    def all(self) -> list[Kind]:
+        """Every kind, by name."""
+        return [self._kinds[name] for name in sorted(self._kinds)]
+
+    def queues(self) -> list[str]:
+        """Every queue a kind here goes to, by name."""
+        return sorted({kind.queue for kind in self._kinds.values()})
+
+
+KINDS = Registry()
+
+
+def job_kind(
+    name: str,
+    *,
+    title: str,
+    payload: type[P],
+    example: Mapping[str, Any],
+    queue: str = "default",
+    timeout: timedelta = timedelta(minutes=5),
+    retry: Retry | None = None,
+    worker_deaths: int | None = None,
+    batch: int = 1,
+    public: bool = False,
+    policy: str = "at_most_once",
+    form: type[forms.Form] | None = None,
+    thanks: str = "Thank you. We have received it.",
+    items: Callable[[P], Iterable[str]] | None = None,
+) -> Callable[[Callable[[Any, P], Result | None]], Callable[[Any, P], Result | None]]:
+    """Declare a function as a kind of work.
+
+    `name` is dotted, lower case, for ever. `example` is a payload that works; a file field names a file in
+    `examples/` beside the kind's file. `timeout` is the soft limit of one attempt; it is ended by force the
+    grace time later. `batch` above 1 lets one claim take that many, and says that running one twice does no
+    harm. `public` kinds need no account. `policy` is what becomes of an effect nobody can decide about:
+    `at_most_once` or `at_least_once`. `items` lists the keys of the item ledger when a job is accepted.
+    """
+    if batch < 1:
+        raise ImproperlyConfigured(f"{name}: batch={batch} must be at least 1")
+    if policy not in {"at_most_once", "at_least_once"}:
+        raise ImproperlyConfigured(f"{name}: policy={policy!r} must be 'at_most_once' or 'at_least_once'")
+
+    def declare(run: Callable[[Any, P], Result | None]) -> Callable[[Any, P], Result | None]:
+        KINDS.add(
+            Kind(
+                name=name, title=title, payload=payload, run=run, example=example, queue=queue,
+                timeout=timeout, retry=retry or Retry(), worker_deaths=worker_deaths, batch=batch,
+                public=public, policy=policy, form=form, thanks=thanks, items=items, module=run.__module__,
+            )
+        )  # fmt: skip
+        return run
+
+    return declare
+
+
+def discover() -> None:
+    """Import the kinds of every installed app."""
+    from django.apps import apps
+
+    for app in apps.get_app_configs():
+        name = f"{app.name}.kinds"
+        spec = find_spec(name)
+        if spec is None:
+            continue
+        module = importlib.import_module(name)
+        for entry in pkgutil.iter_modules(getattr(module, "__path__", [])):
+            importlib.import_module(f"{name}.{entry.name}")
+
+
+def bad_payload(kind: str, error: pydantic.ValidationError) -> BadPayload:
+    """Pydantic's findings in our words."""
+    return BadPayload(
+        kind, [Problem(tuple(found["loc"]), found["msg"]) for found in error.errors(include_url=False)]
+    )

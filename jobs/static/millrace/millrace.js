@@ -1,0 +1,88 @@
+/* The few lines of our own: everything works without them. */
+"use strict";
+
+const root = document.documentElement;
+
+/* Light or dark, remembered in a cookie so that the server draws it right the next time. */
+function isDark() {
+  const chosen = root.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+for (const button of document.querySelectorAll("[data-theme-toggle]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
+  });
+}
+
+/* A second click does nothing. The server would know better anyway. */
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-once]")) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
+});
+
+/* "3 minutes ago" stays true. */
+const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
+function inWords(seconds) {
+  const [size, unit] = UNITS.find(([size]) => seconds >= 2 * size || size === 1);
+  const number = Math.round(seconds / size);
+  return `${number} ${unit}${number === 1 ? "" : "s"}`;
+}
+function tick() {
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    const passed = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const words = inWords(Math.abs(passed));
+    const said = Math.abs(passed) < 2 ? "just now" : passed > 0 ? `${words} ago` : `in ${words}`;
+    if (time.textContent !== said) time.textContent = said;
+  }
+}
+setInterval(tick, 1000);
+
+/* Without htmx (a project that does not ship it) a moving page is loaded again now and then. */
+addEventListener("load", () => {
+  if (!window.htmx && document.querySelector("#live[hx-get]")) setTimeout(() => location.reload(), 5000);
+});
+
+/* A log that was scrolled up to be read stays where it is; folds stay open; a new state is read out. */
+let kept = null;
+document.addEventListener("htmx:beforeSwap", () => {
+  const log = document.getElementById("log-lines");
+  const folds = [...document.querySelectorAll("#live details[open]")].map((fold) => fold.id);
+  const state = document.querySelector(".hero .state")?.textContent.trim();
+  kept = { scroll: log ? log.scrollTop : 0, folds, state };
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (!kept) return;
+  const said = document.getElementById("said");
+  const state = document.querySelector(".hero .state")?.textContent.trim();
+  if (said && state !== kept.state) said.textContent = state;
+  const log = document.getElementById("log-lines");
+  if (log) log.scrollTop = kept.scroll;
+  for (const id of kept.folds) document.getElementById(id)?.setAttribute("open", "");
+});
+
+/* One more row in a table of inputs. */
+for (const rows of document.querySelectorAll("[data-rows]")) {
+  const button = rows.querySelector("[data-add-row]");
+  const body = rows.querySelector("tbody");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const row = body.lastElementChild.cloneNode(true);
+    for (const cell of row.querySelectorAll("input, select, textarea")) {
+      const next = (text) => text.replace(/-(\d+)-/, (_, number) => `-${Number(number) + 1}-`);
+      cell.name = next(cell.name);
+      cell.id = next(cell.id);
+      cell.setAttribute("aria-label", cell.getAttribute("aria-label").replace(/\d+$/, (n) => Number(n) + 1));
+      if (cell.type === "checkbox") cell.checked = false;
+      else cell.value = "";
+    }
+    body.append(row);
+    row.querySelector("input, select, textarea").focus();
+  });
+}
