@@ -1,0 +1,1 @@
+"""The kinds that Millrace brings along: one file each."""

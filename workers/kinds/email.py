@@ -1,0 +1,156 @@
+"""Send an email, with text and HTML from one template."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+
+from jobs.artifacts import ArtifactField
+from jobs.errors import Failed, Rejected
+from jobs.registry import Result, job_kind
+from jobs.retry import Retry
+from jobs.states import ItemState
+from workers.context import Context
+from workers.engines.addresses import Address, HeaderText, check_text
+
+MEGABYTE = 1024 * 1024
+ATTACHED_BYTES = 20 * MEGABYTE
+
+
+class Payload(BaseModel, extra="forbid"):
+    """One message and who gets it."""
+
+    to: list[Address] = Field(
+        min_length=1, max_length=10, title="To", description="One address to a line, up to ten."
+    )
+    subject: HeaderText = Field(title="Subject")
+    text: Annotated[str, AfterValidator(check_text)] = Field(
+        min_length=1,
+        max_length=50_000,
+        title="Text",
+        description="Plain text; an empty line begins a new paragraph, addresses of web pages become links.",
+        json_schema_extra={"multiline": True},
+    )
+    button: HeaderText | None = Field(
+        default=None, title="Button", description="What a button under the text says, if there is one."
+    )
+    link: str | None = Field(
+        default=None,
+        max_length=2000,
+        pattern=r"^https?://[^\s<>\"\x00-\x1f\x7f]+$",
+        title="Link",
+        description="Where the button leads: https://…",
+    )
+    attachments: list[Annotated[UUID, ArtifactField(max_bytes=10 * MEGABYTE)]] = Field(
+        default_factory=list,
+        max_length=10,
+        title="Attachments",
+        description="Up to ten files, 20 MB together.",
+    )
+    reply_to: Address | None = Field(
+        default=None, title="Answers go to", description="Empty: to the sender of this installation."
+    )
+
+    @field_validator("to")
+    @classmethod
+    def _each_once(cls, to: list[str]) -> list[str]:
+        return list(dict.fromkeys(to))
+
+    @model_validator(mode="after")
+    def _button_leads_somewhere(self) -> Self:
+        if bool(self.button) != bool(self.link):
+            raise ValueError("button and link belong together: give both or neither")
+        return self
+
+
+@job_kind(
+    "email.send",
+    title="Send an email",
+    payload=Payload,
+    example={
+        "to": ["ada@example.org"],
+        "subject": "The mill is running",
+        "text": "Hello Ada,\n\nthe water is in, the wheel turns. The miller's note is attached.",
+        "button": "See the jobs",
+        "link": "https://example.org/jobs",
+        "attachments": ["note.txt"],
+    },
+    queue="email",
+    timeout=timedelta(minutes=5),
+    retry=Retry(attempts=5, first=timedelta(seconds=15), longest=timedelta(minutes=30)),
+    items=lambda payload: payload.to,
+)
+def send(context: Context, payload: Payload) -> Result:
+    """Running it twice sends nothing twice: each recipient is an item, done at most once.
+
+    Where the worker died, or the connection broke, between handing a message over and hearing the answer, its
+    recipient stays `uncertain`. Every attempt uses the same Message-ID.
+    """
+    from workers.engines import mail
+
+    message = mail.Mail(
+        subject=payload.subject,
+        template="message",
+        values=payload.model_dump(include={"text", "button", "link"}),
+        to=payload.to,
+        reply_to=payload.reply_to,
+        message_id=mail.message_id(context.job),
+        attachments=[mail.Attachment(*file) for file in _attached(context, payload)],
+    )
+    put_off: list[Failed] = []
+    refused: list[Rejected] = []
+    with mail.connected() as connection:
+        for place, recipient in enumerate(payload.to):
+            context.check()
+            context.progress(place / len(payload.to), recipient)
+            try:
+                with context.once(recipient) as do_it:
+                    if do_it:
+                        mail.deliver(message, recipient, connection)
+            except mail.Unreachable:
+                raise
+            except Failed as error:
+                put_off.append(error)
+            except Rejected as error:
+                refused.append(error)
+            except mail.Undecided as error:
+                context.log.warning("mail_uncertain", recipient=recipient, error=str(error))
+    if put_off:
+        raise Failed("; ".join(map(str, put_off)))
+    return _result(context, message.message_id, refused)
+
+
+def _attached(context: Context, payload: Payload) -> list[tuple[str, bytes, str]]:
+    files = [context.artifacts.about(file) for file in payload.attachments]
+    if sum(file.size for file in files) > ATTACHED_BYTES:
+        raise Rejected(
+            f"The attachments are larger than {ATTACHED_BYTES // MEGABYTE} MB together. Send fewer."
+        )
+    found = []
+    for file in files:
+        with context.artifacts.open(file.id) as content:
+            found.append((file.name, content.read(), file.media_type))
+    return found
+
+
+def _result(context: Context, message_id: str, refused: list[Rejected]) -> Result:
+    counts = context.items.counts()
+    if counts[ItemState.FAILED] == sum(counts.values()):
+        raise Rejected("; ".join(map(str, refused)) or "Every recipient was refused by the mail server.")
+    values = {
+        "message_id": message_id,
+        "accepted": sum(counts.values()),
+        "done": counts[ItemState.DONE],
+        "failed": counts[ItemState.FAILED],
+        "uncertain": counts[ItemState.UNCERTAIN],
+    }
+    if counts[ItemState.UNCERTAIN]:
+        values["note"] = (
+            "Whether the uncertain ones got the mail cannot be known from here. Ask before sending again."
+        )
+    if refused:
+        values["problems"] = [str(error) for error in refused]
+    return Result(values=values)

@@ -1,0 +1,101 @@
+"""The record of what a child runs, kept where its successor finds it: a file per slot of the pool.
+
+The first line names holder, job and attempt; faulthandler appends where the child was when its hard time
+limit, or a signal such as SIGSEGV, ended it. The replacement child reads its predecessor's record at start.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+LINE = 100
+IDLE = b"idle".ljust(LINE - 1) + b"\n"
+
+
+class Last(NamedTuple):
+    """What a child that died was at. `job` is None if it ran nothing."""
+
+    holder: UUID
+    job: UUID | None
+    attempt: int
+    trace: str
+    was_timed_out: bool
+
+
+class Record:
+    """The file of one slot. The folder is made by the main process, before the fork, and goes with it."""
+
+    folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __init__(self, slot: int, holder: UUID) -> None:
+        self.path = Path(self._folder(), str(slot))
+        self.holder = holder
+        self._fd = -1
+
+    @classmethod
+    def make_folder(cls) -> None:
+        """In the main process, before the first fork."""
+        if cls.folder is None:
+            cls.folder = tempfile.TemporaryDirectory(prefix="millrace-records-", ignore_cleanup_errors=True)
+
+    def predecessor(self) -> Last | None:
+        """What the last child of this slot was at when it died; None if there was none, or it ended well."""
+        try:
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        words = text[:LINE].split()
+        if len(words) != 4:
+            return None
+        _, holder, job, attempt = (word.decode() for word in words)
+        trace = text[LINE:].decode(errors="replace").strip()
+        return Last(
+            UUID(holder),
+            UUID(job) if job != "-" else None,
+            int(attempt),
+            trace,
+            not is_fatal_error(trace) and bool(trace),
+        )
+
+    def open(self) -> None:
+        """Begin this child's record, and have faulthandler write to it."""
+        self.path.parent.mkdir(mode=0o700, exist_ok=True)  # a cleaner of /tmp may have been here
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self.idle()
+        faulthandler.enable(file=self._fd)
+        # The handler needs no GIL: it writes the trace, then the default action ends the process.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        faulthandler.register(signal.SIGALRM, file=self._fd, chain=True)
+
+    def running(self, job: UUID, attempt: int) -> None:
+        """A job starts."""
+        self._write(f"run {self.holder.hex} {job.hex} {attempt}")
+
+    def idle(self) -> None:
+        """Nothing runs; leases may still be held."""
+        self._write(f"run {self.holder.hex} - 0")
+
+    def close(self) -> None:
+        """The child ends well: its successor has nothing to bury."""
+        os.pwrite(self._fd, IDLE, 0)
+
+    def _write(self, line: str) -> None:
+        os.pwrite(self._fd, line.encode().ljust(LINE - 1) + b"\n", 0)
+        os.lseek(self._fd, LINE, os.SEEK_SET)
+
+    @classmethod
+    def _folder(cls) -> str:
+        cls.make_folder()
+        assert cls.folder is not None
+        return cls.folder.name
+
+
+def is_fatal_error(trace: str) -> bool:
+    """Whether the trace was written for a crash (SIGSEGV and the like) rather than for the time limit."""
+    return trace.startswith("Fatal Python error")

@@ -1,0 +1,118 @@
+"""The recorder: bring outcomes to the database, however long it is away, and hand jobs back.
+
+Who is right when two disagree: the database. A commit whose answer was lost is simply offered again: if it
+went through, the guard finds nothing to do twice. If we die here, burial or rescue gives the jobs away.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from jobs import artifacts
+from jobs.database import OwnDatabase
+from jobs.lifecycle.claim import Claimed
+from jobs.lifecycle.finish import Outcome, finish_jobs
+from jobs.lifecycle.release import held_by, release_jobs
+from jobs.states import Code, State
+from workers.events import Events
+from workers.lease import Leases
+from workers.shared import FLAGS, Drain
+
+log = structlog.get_logger(__name__)
+
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+"""What a database that is away, or full, raises."""
+PASSING = (*AWAY, psycopg.InternalError, psycopg.ProgrammingError)
+"""What may pass as well: read-only after a failover, a table in the middle of a migration."""
+REPEAT_SECONDS = 0.5
+"""How often an outcome is offered again to a database that is away."""
+
+
+class Recorder:
+    """One worker child's last word about its jobs."""
+
+    def __init__(self, holder: UUID, db: OwnDatabase, leases: Leases, events: Events) -> None:
+        self.holder = holder
+        self.db = db
+        self.leases = leases
+        self.events = events
+
+    def finish(self, outcomes: list[Outcome]) -> None:
+        """Record outcomes; one that nothing can record fails, and takes no neighbour with it."""
+        if not outcomes:
+            return
+        try:
+            self._offer(outcomes)
+        except Exception as error:  # noqa: BLE001 - whatever one result is made of
+            if len(outcomes) == 1:
+                self._give_up(outcomes[0], error)
+            else:
+                for outcome in outcomes:
+                    self.finish([outcome])
+
+    def release(self, jobs: list[Claimed]) -> None:
+        """Hand jobs back, uncharged."""
+        released = release_jobs({job.id: job.attempt for job in jobs}, holder=self.holder, db=self.db)
+        self.leases.drop([job.id for job in jobs])
+        log.info("jobs_released", jobs=len(released))
+
+    def hand_back_strays(self) -> None:
+        """Release leases in our name for jobs we know nothing of: a claim whose answer was lost."""
+        strays = {row[0]: row[2] for row in held_by(self.holder, db=self.db)}
+        release_jobs(strays, holder=self.holder, db=self.db)
+        self.leases.drop_all()
+
+    def discard(self, saved: Sequence[Any]) -> None:
+        """Delete files that no outcome shows; what the storage does not delete is swept later."""
+        try:
+            artifacts.discard(saved)
+        except Exception as error:  # noqa: BLE001 - storages raise what they like
+            log.warning("files_left", error=str(error))
+
+    def _offer(self, outcomes: list[Outcome]) -> None:
+        """Until the database answers, or the worker is told to quit."""
+        is_repeated = False
+        while True:
+            try:
+                kept = finish_jobs(outcomes, holder=self.holder, db=self.db)
+            except PASSING as error:
+                # The commit may have gone through unseen: then the guard finds nothing to do twice.
+                self.db.close()
+                is_repeated = True
+                log.warning("finish_repeated", jobs=len(outcomes), error=str(error).strip())
+                if FLAGS.drain is Drain.RELEASE:
+                    return
+                threading.Event().wait(REPEAT_SECONDS)
+                continue
+            self._tell(outcomes, kept, is_sure=not is_repeated)
+            return
+
+    def _tell(self, outcomes: list[Outcome], kept: set[UUID], *, is_sure: bool) -> None:
+        self.leases.drop([outcome.job for outcome in outcomes])
+        for outcome in outcomes:
+            if outcome.job in kept:
+                self.events.ended(outcome)
+            elif is_sure:  # after an unknown commit the files may be visible: the sweep of files decides
+                self.discard(outcome.artifacts)
+
+    def _give_up(self, outcome: Outcome, error: Exception) -> None:
+        """The result is nothing the database can keep: the job fails, and says so."""
+        self.db.close()
+        self.discard([file for file in outcome.artifacts if isinstance(file, artifacts.Saved)])
+        log.error("result_not_kept", kind=outcome.kind, job_id=str(outcome.job), error=str(error).strip())
+        text = f"The result could not be recorded: {type(error).__name__}: {error}"
+        plain = replace(
+            outcome, state=State.FAILED, code=Code.ERROR, error=text, trace="", result=None, artifacts=[]
+        )
+        try:
+            self._offer([plain])
+        except Exception:
+            self.leases.drop([outcome.job])  # the lease runs out, and rescue counts the attempt as lost
+            log.exception("outcome_lost", job_id=str(outcome.job))

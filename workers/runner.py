@@ -1,0 +1,119 @@
+"""The runner: hear a bell, claim, run, finish, and ring again if work is left.
+
+Who is right when two disagree: the database. What this process believes about a job ends with the answer of
+`finish`; an outcome it does not keep belongs to an attempt that lost its lease. If we die on any line here,
+burial or rescue gives the job to another.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from uuid import UUID
+
+import structlog
+
+from jobs import metrics
+from jobs.broker import ring
+from jobs.conf import conf
+from jobs.database import OwnDatabase
+from jobs.lifecycle.claim import Claimed, claim_jobs
+from jobs.lifecycle.finish import Outcome
+from jobs.registry import KINDS
+from workers.attempt import Attempts
+from workers.events import Events
+from workers.pace import Pace
+from workers.record import Record
+from workers.recorder import AWAY, REPEAT_SECONDS
+from workers.shared import FLAGS, Drain
+
+log = structlog.get_logger(__name__)
+
+
+class Runner:
+    """One worker child's way of doing jobs."""
+
+    def __init__(self, holder: UUID, record: Record, events: Events) -> None:
+        self.holder = holder
+        self.events = events
+        self.db = OwnDatabase("runner")
+        self.attempts = Attempts(holder, self.db, record, events)
+        self.leases = self.attempts.leases
+        self.recorder = self.attempts.recorder
+        self.pace = Pace()
+        self._is_unsure = False
+
+    def hear(self, queue: str) -> None:
+        """A bell rang: work for one slice, and ring if work is left."""
+        try:
+            if self._is_unsure:
+                self.recorder.hand_back_strays()
+                self._is_unsure = False
+            if self._work(queue):
+                ring(queue)
+        except Exception as error:
+            # A claim may have committed unseen: nothing runs now, so what is held in our name is handed back.
+            self._is_unsure = True
+            self.db.close()
+            self.leases.drop_all()
+            if isinstance(error, AWAY):
+                log.warning("database_away", error=str(error).strip())
+            else:
+                log.exception("slice_failed", queue=queue)
+            threading.Event().wait(REPEAT_SECONDS)
+            ring(queue)
+        finally:
+            self.events.flush()
+
+    def _work(self, queue: str) -> bool:
+        """Claim, run and finish until the slice is over (True), or nothing is ready (False)."""
+        ends_at = time.monotonic() + conf().slice_seconds
+        is_first = True
+        while FLAGS.drain is Drain.NONE:
+            limit = self.pace.batch(queue)
+            jobs = self._claim(queue, limit)
+            if not jobs:
+                return False
+            if is_first and len(jobs) >= limit:
+                ring(queue)  # the chain: one more child wakes, and does the same
+            is_first = False
+            self._run_batch(queue, jobs)
+            if time.monotonic() >= ends_at:
+                return True
+        return True
+
+    def _claim(self, queue: str, limit: int) -> list[Claimed]:
+        kinds = {kind.name: kind.batch for kind in KINDS.all()}
+        jobs = claim_jobs(queue, holder=self.holder, kinds=kinds, limit=limit, db=self.db)
+        for job in jobs:
+            metrics.count("started", job.kind)
+            metrics.observe("wait", job.kind, job.waited_seconds)
+        return jobs
+
+    def _run_batch(self, queue: str, jobs: list[Claimed]) -> None:
+        """Run jobs one by one; record at least every `record_seconds`; hand back what did not start."""
+        started = recorded_at = time.monotonic()
+        self.leases.hold({job.id: job.attempt for job in jobs}, seconds=hold_seconds(jobs))
+        outcomes: list[Outcome] = []
+        try:
+            for place, job in enumerate(jobs):
+                if FLAGS.drain is not Drain.NONE and place > 0:
+                    self.recorder.release(jobs[place:])
+                    break
+                outcome = self.attempts.make(job)
+                if outcome is not None:
+                    outcomes.append(outcome)
+                if time.monotonic() - recorded_at >= conf().record_seconds:
+                    outcomes, due = [], outcomes
+                    self.recorder.finish(due)
+                    recorded_at = time.monotonic()
+        finally:
+            self.recorder.finish(outcomes)
+        self.pace.measured(queue, jobs[0].kind, time.monotonic() - started, len(jobs))
+
+
+def hold_seconds(jobs: list[Claimed]) -> float:
+    """How long a batch may at most be held: every job to its hard limit, one after the other."""
+    grace = conf().grace_seconds
+    limits = (kind.timeout.total_seconds() for job in jobs if (kind := KINDS.get(job.kind)))
+    return sum(limit + 2 * grace for limit in limits)

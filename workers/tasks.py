@@ -1,0 +1,194 @@
+"""The bell, and what a worker does when it starts and stops: everything Celery has to know of us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from billiard.process import active_children, current_process
+from celery import signals
+from celery.app.task import Task
+from kombu import Queue
+
+from celery_app import app
+from jobs.broker import BELL, bell_queue
+from jobs.conf import conf
+from jobs.registry import KINDS, discover
+from workers.announce import Announcement
+from workers.burial import bury
+from workers.events import Events
+from workers.http import WorkerHttp
+from workers.probes import make_probes
+from workers.record import Record
+from workers.runner import Runner
+from workers.shared import FLAGS, Drain
+from workers.timers import Timers
+
+log = structlog.get_logger(__name__)
+
+RUNNER: Runner | None = None
+"""This child's runner, once it was forked."""
+TIMERS: Timers | None = None
+PROBES: WorkerHttp | None = None
+"""The timers of this main process (or of Beat)."""
+
+
+@app.task(name=BELL, bind=True, ignore_result=True, send_events=False)
+def bell(task: Task[Any, Any]) -> None:
+    """There may be work in the queue this came from."""
+    assert RUNNER is not None, "a bell is heard in a pool child"
+    leave_term_to_programs()
+    sent = task.request.delivery_info or {}
+    RUNNER.hear(str(sent["routing_key"]))
+
+
+def leave_term_to_programs() -> None:
+    """Programs that a kind starts inherit SIG_IGN, but no handler; at start billiard spares only SIG_IGN."""
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+
+
+@app.on_after_finalize.connect
+def configure(sender: Any, **kwargs: Any) -> None:
+    """Listen to all queues; refuse Celery's built-in tasks; let no bell wait behind a busy child."""
+    discover()
+    sender.conf.task_queues = [bell_queue(name) for name in KINDS.queues()]
+    sender.conf.task_queues.append(Queue(sender.conf.task_default_queue))
+    for name in [name for name in sender.tasks if name.startswith("celery.")]:
+        sender.tasks.unregister(name)
+    is_redis = str(sender.conf.broker_url).startswith(("redis", "valkey", "sentinel", "unix"))
+    sender.conf.worker_disable_prefetch = is_redis
+    bell.acks_late = not is_redis
+
+
+@signals.worker_init.connect
+def make_records(**kwargs: Any) -> None:
+    """Before the first fork."""
+    FLAGS.drain = Drain.NONE
+    Record.make_folder()
+
+
+@signals.worker_process_init.connect
+def start_child(sender: str | None = None, **kwargs: Any) -> None:
+    """In a new pool child: bury the predecessor, then be ready to hear."""
+    global RUNNER
+    # TERM to the whole process group is for the main: it drains, and this child ends when its job has.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        RUNNER = make_runner(sender or "", getattr(current_process(), "index", 0))
+    except Exception:
+        # Alive but deaf it would swallow bells; the pool starts another.
+        log.exception("child_failed")
+        threading.Event().wait(1)
+        os._exit(os.EX_SOFTWARE)
+
+
+def make_runner(hostname: str, slot: int) -> Runner:
+    """The child's runner, once its predecessor is buried."""
+    holder = uuid4()
+    record = Record(slot, holder)
+    last = record.predecessor()
+    record.open()
+    runner = Runner(holder, record, Events(hostname))
+    if last is not None:
+        try:
+            bury(last, runner.db)
+        except Exception:
+            runner.db.close()
+            log.exception("burial_failed", job_id=str(last.job))
+    runner.attempts.limits.install()
+    runner.leases.on_flush.append(runner.events.flush)
+    runner.leases.start()
+    runner.attempts.watch.start()
+    return runner
+
+
+@signals.worker_process_shutdown.connect
+def stop_child(**kwargs: Any) -> None:
+    """A child ends well."""
+    if RUNNER is not None:
+        RUNNER.leases.flush()
+        RUNNER.attempts.record.close()
+
+
+@signals.worker_ready.connect
+def start_timers(sender: Any = None, **kwargs: Any) -> None:
+    """The main process listens: announce it, and keep time. `sender` is Celery's consumer."""
+    global TIMERS, PROBES
+    plain = app.conf.task_default_queue
+
+    def queues() -> list[str]:
+        return sorted(name for name in app.amqp.queues.consume_from if name != plain)
+
+    def look() -> None:
+        dispatcher = getattr(sender, "event_dispatcher", None)
+        FLAGS.has_events = bool(dispatcher is not None and dispatcher.enabled)
+
+    TIMERS = Timers(Announcement(sender.hostname, slots=sender.pool.num_processes, queues=queues), look)
+    TIMERS.start()
+    PROBES = make_probes(TIMERS, slots=sender.pool.num_processes)
+    PROBES.start()
+    release_first(signal.SIGQUIT)
+
+
+def release_first(number: signal.Signals) -> None:
+    """Celery's cold shutdown waits for its children before it tells anybody: tell them first."""
+    before = signal.getsignal(number)
+    if not callable(before):
+        return
+
+    def release(signum: int, frame: FrameType | None) -> None:
+        FLAGS.drain = Drain.RELEASE
+        end_children_after(conf().grace_seconds)
+        before(signum, frame)
+
+    signal.signal(number, release)
+
+
+def end_children_after(seconds: float) -> None:
+    """A child whose kind obeys nothing would hold the main up until its hard limit."""
+
+    def end() -> None:
+        for child in active_children():
+            if child.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(child.pid, signal.SIGKILL)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+@signals.worker_shutting_down.connect
+def drain(how: str = "Warm", **kwargs: Any) -> None:
+    """TERM: finish what runs. QUIT, or a second Ctrl-C: hand it back."""
+    if how == "Cold":
+        FLAGS.drain = Drain.RELEASE
+    else:
+        FLAGS.drain = max(FLAGS.drain, Drain.FINISH)
+        release_first(signal.SIGINT)  # by now Celery has put its cold handler there
+    if TIMERS is not None:
+        TIMERS.announce_now()
+
+
+@signals.worker_shutdown.connect
+def stop_timers(**kwargs: Any) -> None:
+    """The main process ends."""
+    if PROBES is not None:
+        PROBES.stop()
+    if TIMERS is not None:
+        TIMERS.stop()
+
+
+@signals.beat_init.connect
+def start_timers_of_beat(**kwargs: Any) -> None:
+    """Beat keeps time too, so that due jobs move while every worker restarts."""
+    global TIMERS
+    TIMERS = Timers()
+    TIMERS.start()
