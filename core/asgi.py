@@ -1,0 +1,22 @@
+"""The ASGI application that a web server runs."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+# WhiteNoise hands files over as plain iterators. They are small, and Django reads them in a thread.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
+
+django_application = get_asgi_application()
+
+from django.conf import settings  # noqa: E402 - there are settings only now
+
+from core.body_limit import BodyLimit  # noqa: E402
+from jobs.flusher import Flusher  # noqa: E402
+
+application = BodyLimit(django_application, most=settings.REQUEST_BYTES)
+Flusher().start()

@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis from wheels, run as real servers for a machine where nothing was installed."""

@@ -1,0 +1,125 @@
+"""The programs of ours that the supervisor runs beside the servers."""
+
+import http.client
+import os
+import sys
+from pathlib import Path
+
+from core.embedded.child import Child
+from core.embedded.environment import PROJECT
+from core.embedded.ports import LOOPBACK, is_free
+
+ANSWER_SECONDS = 2.0
+DRAIN_SECONDS = 60.0
+GRACEFUL_SECONDS = 5
+CHILDREN = 2
+CELERY = ("-m", "celery", "-A", "celery_app")
+# Workers have nothing to tell each other: they meet in the database. Saves a second at start.
+QUIET = ("--without-gossip", "--without-mingle")
+
+
+class Program(Child):
+    """Python with these arguments, in the project, with the system's variables in its environment."""
+
+    folder = PROJECT
+    stop_seconds = 15.0
+
+    def __init__(self, name: str, logs: Path, variables: dict[str, str], *arguments: str) -> None:
+        self.name = name
+        self.log = logs / f"{name}.log"
+        self.variables = variables
+        self.python_arguments = arguments
+
+    def arguments(self) -> list[str]:
+        return [sys.executable, *self.python_arguments]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self.variables, "PYTHONUNBUFFERED": "1"}
+
+    def is_ready(self) -> bool:
+        return self.is_alive
+
+
+class Listening(Program):
+    """Ready when somebody holds its port, which nobody did before."""
+
+    def __init__(self, name: str, logs: Path, variables: dict[str, str], *arguments: str, port: int) -> None:
+        super().__init__(name, logs, variables, *arguments)
+        self.port = port
+
+    def is_ready(self) -> bool:
+        return not is_free(self.port)
+
+
+class Web(Listening):
+    """Ready when it answers."""
+
+    def is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=ANSWER_SECONDS)
+        try:
+            connection.request("GET", "/livez")
+            return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+class Worker(Program):
+    """Ends when its running jobs have ended or were handed back."""
+
+    stop_seconds = DRAIN_SECONDS
+    start = 0
+
+    def spawn(self) -> None:
+        self.start = self.log.stat().st_size if self.log.exists() else 0
+        super().spawn()
+
+    def is_ready(self) -> bool:
+        with self.log.open("rb") as log:
+            log.seek(self.start)
+            return b" ready." in log.read()
+
+
+class Flower(Listening):
+    """Its password travels in the environment: everybody on the machine can read a command line."""
+
+    def environment(self) -> dict[str, str]:
+        # Flower takes every FLOWER_… variable for an option, and its option `auth` means something else.
+        kept = {
+            name: value for name, value in super().environment().items() if not name.startswith("FLOWER_")
+        }
+        return {**kept, "FLOWER_BASIC_AUTH": self.variables["FLOWER_AUTH"]}
+
+
+def make_web(logs: Path, variables: dict[str, str], port: int) -> Web:
+    served = ("-m", "uvicorn", "core.asgi:application", "--host", LOOPBACK, "--port", str(port))
+    options = (
+        "--lifespan", "off", "--no-proxy-headers", "--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)
+    )  # fmt: skip
+    return Web("web", logs, variables, *served, *options, port=port)
+
+
+def make_worker(logs: Path, variables: dict[str, str], number: int) -> Worker:
+    name = f"worker{number}"
+    options = ("-n", f"{name}@%h", "-c", str(CHILDREN), "--loglevel=INFO", "-E", *QUIET)
+    return Worker(name, logs, variables, *CELERY, "worker", *options)
+
+
+def make_beat(logs: Path, variables: dict[str, str]) -> Program:
+    # Only one supervisor runs here; a pid file would survive a crash and be in the way.
+    return Program("beat", logs, variables, *CELERY, "beat", "--pidfile=")
+
+
+def make_flower(logs: Path, variables: dict[str, str], port: int) -> Flower:
+    options = (f"--address={LOOPBACK}", f"--port={port}", "--url-prefix=flower", "--read-only")
+    return Flower("flower", logs, variables, *CELERY, "flower", *options, "--logging=warning", port=port)
+
+
+def make_mail_sink(logs: Path, folder: Path, port: int) -> Listening:
+    return Listening("mail", logs, {}, "-m", "core.smtp_sink", str(port), str(folder), port=port)
+
+
+def make_preparation(logs: Path, variables: dict[str, str]) -> Program:
+    """Migrations, roles, cache, the operator: ends by itself."""
+    return Program("prepare", logs, variables, "manage.py", "prepare")

@@ -1,0 +1,22 @@
+"""Which address leads to which door. Probes are answered before all others: core/middleware.py."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from core.flower import flower
+
+handler400 = "jobs.pages.answers.bad_request"
+handler403 = "jobs.pages.answers.forbidden"
+handler404 = "jobs.pages.answers.not_found"
+handler500 = "jobs.pages.answers.server_error"
+
+urlpatterns = [
+    path("", include("jobs.pages.urls")),
+    path("admin/", admin.site.urls),
+    path("flower", RedirectView.as_view(url="/flower/")),
+    path("flower/", flower, name="flower"),
+    path("flower/<path:path>", flower, name="flower-page"),
+]
