@@ -1,0 +1,1 @@
+"""The tiny jobs of the benchmark."""
