@@ -1,0 +1,53 @@
+"""What every room of the suite shares."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.storage import storages
+from pytest_django import Settings
+
+from jobs import broker
+from jobs.database import DjangoDatabase
+from tests.factories import make_user
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return make_user("bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return make_user("charlie")
+
+
+@pytest.fixture(autouse=True)
+def files(settings: Settings, tmp_path: Path) -> Path:
+    """Every test keeps its files in a folder of its own."""
+    folder = tmp_path / "files"
+    settings.STORAGES = settings.STORAGES | {
+        "default": settings.STORAGES["default"] | {"OPTIONS": {"location": str(folder), "base_url": None}}
+    }
+    assert storages["default"].location == str(folder)  # type: ignore[attr-defined]
+    return folder
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The queues that were rung for, instead of bells in the broker."""
+    heard: list[str] = []
+    monkeypatch.setattr(broker.RINGER, "ring", heard.append)
+    return heard
+
+
+@pytest.fixture
+def rung_at_once(rung: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The same for tests inside a transaction that never commits: nothing waits for the commit."""
+    monkeypatch.setattr(DjangoDatabase, "after_commit", lambda self, call: call())
+    return rung

@@ -1,0 +1,109 @@
+"""What every worker asks every second reads an index up to the time, and not the jobs beyond it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.database import DJANGO
+from jobs.lifecycle import claim, gate, known, purge, rescue
+
+pytestmark = pytest.mark.django_db
+
+FILL = """
+    INSERT INTO millrace_job (id, kind, queue, state, ready, run_at, payload, owner_id, holder, lease,
+                              finished_at)
+    SELECT gen_random_uuid(), 'test.' || n %% 3, 'default', %(state)s, %(state)s = 'queued',
+           now() + interval '1 hour', '{}', %(owner)s,
+           CASE WHEN %(state)s = 'running' THEN gen_random_uuid() END,
+           CASE WHEN %(state)s = 'running' THEN now() + interval '1 minute' END,
+           CASE WHEN %(state)s IN ('succeeded', 'failed') THEN now() END
+      FROM generate_series(1, 2000) AS n
+"""
+IN_LINE = {"queue": "default", "holder": uuid4(), "kinds": ["test.0", "test.1", "test.2"], "lease": 60.0}
+BATCH = {"limit": 50, "batches": json.dumps({"test.0": 50, "test.1": 50, "test.2": 50})}
+RESCUE = {"chunk": 500, "is_known": False, "error": "", "budgets": "{}", "deaths": 3}
+KEEP = {"limit": 1000, "succeeded": 86_400.0, "failed": 86_400.0}
+GATE = {"chunk": 1000, "silent": 45.0}
+
+
+@pytest.fixture
+def crowd(alice: User) -> None:
+    """Two thousand jobs in each of the states that have an index of their own."""
+    for state in ("scheduled", "queued", "running", "succeeded", "failed"):
+        DJANGO.rows(FILL, {"state": state, "owner": alice.pk})
+    DJANGO.rows("ANALYZE millrace_job")
+
+
+def scans(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every node of the plan that reads jobs, with what it read."""
+    [(plan,)] = DJANGO.rows("EXPLAIN (ANALYZE, FORMAT JSON) " + sql, params)
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    return [
+        {"Index Name": ""} | node
+        for node in nodes(plan[0]["Plan"])
+        if node.get("Relation Name") == "millrace_job" and node["Node Type"] != "ModifyTable"
+    ]
+
+
+def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from nodes(child)
+
+
+@pytest.mark.parametrize(
+    ("sql", "params", "index", "column"),
+    [
+        (gate.PROMOTE.sql, GATE, "millrace_job_due", "run_at"),
+        (rescue.EXPIRED.sql, RESCUE, "millrace_job_lease", "lease"),
+        (purge.EXPIRED, KEEP, "millrace_job_finished", "finished_at"),
+    ],
+    ids=["promote", "rescue", "purge"],
+)
+def test_a_time_bounds_the_index(
+    crowd: None, sql: str, params: dict[str, Any], index: str, column: str
+) -> None:
+    found = [scan for scan in scans(sql, params) if scan.get("Index Name") == index]
+
+    assert found
+    for scan in found:
+        assert f"({column} <" in scan["Index Cond"]
+        assert column not in scan.get("Filter", "")
+        assert (scan["Actual Rows"], scan.get("Rows Removed by Filter", 0)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("sql", "params", "most"),
+    [(claim.ONE.sql, IN_LINE, 1), (claim.BATCH.sql, IN_LINE | BATCH, 50)],
+    ids=["one", "batch"],
+)
+def test_a_claim_reads_the_line_only_as_far_as_it_takes(
+    crowd: None, sql: str, params: dict[str, Any], most: int
+) -> None:
+    found = scans(sql, params)
+
+    assert {scan["Index Name"] for scan in found} == {"millrace_job_line", "millrace_job_pkey"}
+    for scan in found:
+        if scan["Index Name"] == "millrace_job_line":
+            assert scan["Index Cond"].startswith("(queue = 'default'")
+            assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) <= most
+
+
+def test_what_is_held_back_is_judged_by_kind_and_queue_and_not_by_job(crowd: None) -> None:
+    DJANGO.rows("UPDATE millrace_job SET ready = false WHERE state = 'queued'")
+    DJANGO.rows(
+        "INSERT INTO millrace_worker (id, name, pid, version, queues, kinds, slots)"
+        " VALUES (gen_random_uuid(), 'w', 1, '1', '{default}', '{other}', 1)"
+    )
+    DJANGO.rows("ANALYZE millrace_job")
+
+    found = [scan for scan in scans(known.ADMIT, GATE | {"chunk": 10}) if scan["Actual Loops"]]
+
+    assert {scan["Index Name"] for scan in found} == {"millrace_job_held_back"}
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in found) < 4

@@ -1,0 +1,164 @@
+"""A worker's own connection: what is told after a commit, and what becomes of a connection that broke."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from jobs.database import OwnDatabase
+from jobs.lifecycle.transition import again_on_deadlock
+from jobs.models import Queue
+
+BREAK = "SELECT pg_terminate_backend(pg_backend_pid())"
+FORGET = "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$"
+ADD = "INSERT INTO millrace_queue (name) VALUES (%(name)s)"
+
+
+@pytest.fixture
+def own(transactional_db: None) -> Iterator[OwnDatabase]:
+    database = OwnDatabase("test")
+    yield database
+    database.close()
+
+
+def test_what_waits_for_the_commit_is_told_after_it(own: OwnDatabase) -> None:
+    told: list[bool] = []
+
+    with own.atomic():
+        own.rows(ADD, {"name": "a"})
+        own.after_commit(lambda: told.append(Queue.objects.filter(name="a").exists()))
+        assert told == []
+
+    assert told == [True]
+
+
+def test_without_a_transaction_it_is_told_at_once(own: OwnDatabase) -> None:
+    told: list[int] = []
+
+    own.after_commit(lambda: told.append(1))
+
+    assert told == [1]
+
+
+def test_what_was_rolled_back_is_told_to_nobody(own: OwnDatabase) -> None:
+    told: list[str] = []
+
+    with own.atomic():
+        own.after_commit(lambda: told.append("outer"))
+        with contextlib.suppress(ZeroDivisionError), own.atomic():
+            own.after_commit(lambda: told.append("inner"))
+            raise ZeroDivisionError
+
+    assert told == ["outer"]
+
+
+def test_a_call_that_raises_harms_neither_the_commit_nor_the_others(own: OwnDatabase) -> None:
+    told: list[int] = []
+
+    with own.atomic():
+        own.rows(ADD, {"name": "a"})
+        own.after_commit(lambda: 1 / 0)
+        own.after_commit(lambda: told.append(1))
+
+    assert told == [1]
+    assert Queue.objects.filter(name="a").exists()
+
+
+def test_a_connection_that_broke_is_replaced(own: OwnDatabase) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        own.rows(BREAK)
+
+    assert own.rows("SELECT 1") == [(1,)]
+
+
+def test_a_connection_that_broke_in_a_transaction_is_not_replaced_before_its_end(own: OwnDatabase) -> None:
+    with pytest.raises(psycopg.OperationalError, match="rolled back"), own.atomic():
+        with contextlib.suppress(psycopg.OperationalError):
+            own.rows(BREAK)
+        own.rows(ADD, {"name": "alone"})
+
+    assert not Queue.objects.exists()
+    assert own.rows("SELECT 1") == [(1,)]
+
+
+def test_a_transaction_whose_connection_broke_is_not_taken_for_committed(own: OwnDatabase) -> None:
+    told: list[int] = []
+
+    with pytest.raises(psycopg.OperationalError), own.atomic():
+        own.after_commit(lambda: told.append(1))
+        own.rows(ADD, {"name": "lost"})
+        with contextlib.suppress(psycopg.OperationalError):
+            own.rows(BREAK)
+
+    assert told == []
+
+
+def prepare(own: OwnDatabase) -> None:
+    """As often as it takes until the statement is a prepared one; then forget it, as poolers do."""
+    for _ in range(6):
+        own.rows("SELECT 2")
+    assert own.rows("SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 2'") == [(1,)]
+    own.connection.execute(FORGET, prepare=False)
+
+
+def test_a_prepared_statement_that_a_pooler_forgot_is_repeated_on_a_new_connection(own: OwnDatabase) -> None:
+    prepare(own)
+
+    assert [own.rows("SELECT 2") for _ in range(3)] == [[(2,)]] * 3
+
+
+def test_in_a_transaction_a_forgotten_statement_fails_it_and_the_next_is_well(own: OwnDatabase) -> None:
+    prepare(own)
+
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName), own.atomic():
+        own.rows("SELECT 2")
+
+    assert own.rows("SELECT 2") == [(2,)]
+
+
+def test_a_plan_whose_table_has_changed_is_made_anew(own: OwnDatabase) -> None:
+    own.rows("CREATE TABLE grown (a int)")
+    try:
+        for _ in range(6):
+            own.rows("SELECT * FROM grown")
+        own.rows("ALTER TABLE grown ADD b int")
+
+        assert own.rows("SELECT * FROM grown") == []
+    finally:
+        own.rows("DROP TABLE grown")
+
+
+def test_the_loser_of_a_deadlock_repeats(own: OwnDatabase) -> None:
+    """Two transactions lock the same two rows in opposite orders."""
+    for name in "ab":
+        own.rows(ADD, {"name": name})
+    both_hold_one, tries = threading.Barrier(2), []
+
+    def lock_both(database: OwnDatabase, names: str) -> None:
+        tries.append(names)
+        with database.atomic():
+            for name in names:
+                database.rows("SELECT 1 FROM millrace_queue WHERE name = %(name)s FOR UPDATE", {"name": name})
+                if name == names[0] and len(tries) <= 2:
+                    both_hold_one.wait(10)
+
+    rival = OwnDatabase("rival")
+    errors: list[psycopg.Error] = []
+
+    def run_rival() -> None:
+        try:
+            again_on_deadlock(rival, lambda: lock_both(rival, "ba"))
+        except psycopg.Error as error:
+            errors.append(error)
+        finally:
+            rival.close()
+
+    thread = threading.Thread(target=run_rival)
+    thread.start()
+    again_on_deadlock(own, lambda: lock_both(own, "ab"))
+    thread.join(20)
+
+    assert errors == []
+    assert len(tries) == 3

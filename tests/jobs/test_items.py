@@ -1,0 +1,173 @@
+"""The item ledger."""
+
+from uuid import uuid4
+
+import pytest
+
+from jobs import items
+from jobs.errors import Failed, LeaseLost, Rejected
+from jobs.models import Item, Job
+from jobs.states import ItemState
+from tests.factories import make_job
+from tests.running import lose, make_context, make_kind
+from workers.context import Context
+
+pytestmark = pytest.mark.django_db
+
+
+def running_with(*keys: str) -> Job:
+    job = make_job("running")
+    items.declare((job.id, key) for key in keys)
+    return job
+
+
+def next_attempt(job: Job, policy: str = "at_most_once") -> Context:
+    return make_context(make_kind(policy=policy), lose(job))
+
+
+def test_items_are_claimed_in_their_order_and_each_once() -> None:
+    job = running_with("b", "a", "c", "a")
+    ledger = make_context(job=job).items
+
+    first, second = ledger.claim(2), ledger.claim(2)
+
+    assert [item.key for item in first] == ["b", "a"]
+    assert [item.key for item in second] == ["c"]
+    assert ledger.claim(2) == []
+
+
+def test_the_sum_of_all_states_is_what_was_accepted() -> None:
+    job = running_with("a", "b", "c", "d")
+    ledger = make_context(job=job).items
+    ledger.claim(3)
+    ledger.settle("a", ItemState.DONE, {"bytes": 3})
+    ledger.settle("b", ItemState.SKIPPED)
+
+    counts = ledger.counts()
+
+    assert sum(counts.values()) == 4
+    assert (counts[ItemState.DONE], counts[ItemState.SKIPPED]) == (1, 1)
+    assert (counts[ItemState.DOING], counts[ItemState.PENDING]) == (1, 1)
+    assert Item.objects.get(key="a").detail == {"bytes": 3}
+
+
+def test_what_a_dead_attempt_was_doing_is_uncertain() -> None:
+    job = running_with("a", "b")
+    make_context(job=job).items.claim()
+
+    claimed = next_attempt(job).items.claim(5)
+
+    assert [item.key for item in claimed] == ["b"]
+    assert Item.objects.get(key="a").state == "uncertain"
+
+
+def test_what_a_dead_attempt_was_doing_is_done_again_if_the_kind_says_so() -> None:
+    job = running_with("a")
+    make_context(job=job).items.claim()
+
+    [again] = next_attempt(job, policy="at_least_once").items.claim(5)
+
+    assert (again.key, again.detail) == ("a", {"uncertain": 1})
+
+
+def test_an_attempt_that_lost_its_lease_writes_nothing() -> None:
+    job = running_with("a", "b")
+    late = make_context(job=job).items
+    late.claim()
+    lose(job)
+
+    with pytest.raises(LeaseLost):
+        late.settle("a", ItemState.DONE)
+    with pytest.raises(LeaseLost):
+        late.claim()
+    with pytest.raises(LeaseLost):
+        late.add(["c"])
+
+    assert list(Item.objects.order_by("id").values_list("key", "state")) == [("a", "doing"), ("b", "pending")]
+
+
+@pytest.mark.parametrize("change", [{"attempt": 2}, {"holder": uuid4()}, {"state": "queued"}])
+def test_the_attempt_the_holder_and_the_state_each_guard_the_ledger(change: dict[str, object]) -> None:
+    """After a failover that lost a claim, two workers hold the same attempt number."""
+    job = running_with("a")
+    late = make_context(job=job).items
+    given_back = {"holder": None, "lease": None} if "state" in change else {}
+    Job.objects.filter(pk=job.pk).update(**change | given_back)
+
+    with pytest.raises(LeaseLost):
+        late.claim()
+
+    assert Item.objects.get().state == "pending"
+
+
+def test_what_this_attempt_is_doing_is_not_taken_for_a_dead_ones() -> None:
+    job = running_with("a")
+    make_context(job=job).items.claim()
+
+    assert make_context(job=job).items.counts()[ItemState.DOING] == 1
+
+
+def test_an_item_is_settled_once() -> None:
+    ledger = make_context(job=running_with("a")).items
+    ledger.claim()
+    ledger.settle("a", ItemState.DONE)
+
+    with pytest.raises(ValueError, match="it is done"):
+        ledger.settle("a", ItemState.FAILED)
+    with pytest.raises(ValueError, match="not declared"):
+        ledger.settle("z", ItemState.DONE)
+
+
+def test_once_is_done_once() -> None:
+    job = make_job("running")
+    with make_context(job=job).once("send") as first:
+        pass
+
+    with next_attempt(job).once("send") as second:
+        pass
+
+    assert (first, second) == (True, False)
+
+
+def test_an_effect_that_surely_did_not_happen_is_tried_again() -> None:
+    job = make_job("running")
+    with pytest.raises(Failed), make_context(job=job).once("send"):
+        raise Failed("nobody answered")
+
+    with next_attempt(job).once("send") as again:
+        pass
+
+    assert again
+
+
+def test_an_effect_that_was_refused_is_not_tried_again() -> None:
+    job = make_job("running")
+    once = make_context(job=job).once("send")
+    with pytest.raises(Rejected), once:
+        raise Rejected("no such mailbox")
+
+    assert once.state == ItemState.FAILED
+    with next_attempt(job).once("send") as again:
+        assert not again
+
+
+def test_an_effect_nobody_knows_about_is_uncertain() -> None:
+    job = make_job("running")
+    with pytest.raises(RuntimeError), make_context(job=job).once("send"):
+        raise RuntimeError("the answer was cut off")
+
+    once = next_attempt(job).once("send")
+    with once as again:
+        assert not again
+
+    assert once.state == ItemState.UNCERTAIN
+
+
+def test_a_job_that_ends_without_another_attempt_leaves_no_item_in_doing() -> None:
+    job = running_with("a", "b")
+    make_context(job=job).items.claim()
+
+    items.leave_uncertain([job.id])
+
+    assert items.counts(job.id)[ItemState.UNCERTAIN] == 1
+    assert items.counts(job.id)[ItemState.DOING] == 0

@@ -1,0 +1,63 @@
+"""RabbitMQ carries the bells as well as Redis does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from kombu import Connection
+
+from celery_app import app
+from jobs.broker import RINGER, bell_queue, ring
+from jobs.lifecycle.submit_many import submit_many
+from tests.rabbitmq import MISSING, RabbitMQ, rabbit_script
+from tests.waiting import eventually
+from tests.workers.conftest import StartWorker
+from tests.workers.test_work import ended
+
+
+@pytest.fixture(scope="module")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    if rabbit_script() is None:
+        pytest.skip(MISSING)
+    server = RabbitMQ(tmp_path_factory.mktemp("rabbit"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def by_rabbit(rabbit: RabbitMQ, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """This process rings there too."""
+    before = app.conf.broker_url
+    app.conf.broker_url = app.conf.broker_write_url = rabbit.url
+    hang_up()
+    yield rabbit.url
+    hang_up()
+    app.conf.broker_url = app.conf.broker_write_url = before
+
+
+def hang_up() -> None:
+    """The next bell goes through a new connection."""
+    assert RINGER.flush(10)
+    RINGER._drop_connection()
+
+
+def test_one_bell_hangs_however_often_it_is_rung(by_rabbit: str) -> None:
+    for _ in range(5):
+        ring("quiet")
+        assert RINGER.flush(10)
+
+    with Connection(by_rabbit) as connection:
+        queue = bell_queue("quiet").bind(connection.default_channel)
+        assert queue.queue_declare(passive=True).message_count == 1
+
+
+def test_jobs_run_and_end(by_rabbit: str, start_worker: StartWorker, alice: User, effects: Path) -> None:
+    start_worker(BROKER_URL=by_rabbit)
+
+    ids = submit_many("test.ok", ({"key": str(n), "log": str(effects)} for n in range(100)), owner=alice)
+
+    assert {job.state for job in ended(*ids)} == {"succeeded"}
+    eventually(lambda: len(effects.read_text().splitlines()) == 100, what="each ran once")

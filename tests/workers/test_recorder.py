@@ -1,0 +1,85 @@
+"""What a worker believes reaches the database, or is handed back."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from jobs.database import DJANGO, OwnDatabase
+from jobs.lifecycle.finish import Outcome
+from jobs.models import Job
+from jobs.states import State
+from tests.factories import make_job
+from workers.burial import bury
+from workers.events import Events
+from workers.lease import Leases
+from workers.record import Last
+from workers.recorder import Recorder
+
+
+@pytest.fixture
+def own(transactional_db: None) -> Iterator[OwnDatabase]:
+    database = OwnDatabase("test")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def holder() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture
+def recorder(own: OwnDatabase, holder: UUID) -> Recorder:
+    return Recorder(holder, own, Leases(holder), Events("test"))
+
+
+def outcome(job: Job, **fields: Any) -> Outcome:
+    return Outcome(**{"job": job.id, "kind": job.kind, "attempt": 1, "state": State.SUCCEEDED} | fields)
+
+
+def test_an_outcome_is_offered_again_after_the_connection_broke(
+    recorder: Recorder, own: OwnDatabase, holder: UUID
+) -> None:
+    job = make_job("running", holder=holder)
+    (backend,) = own.rows("SELECT pg_backend_pid()")[0]
+    DJANGO.rows("SELECT pg_terminate_backend(%(pid)s)", {"pid": backend})
+
+    recorder.finish([outcome(job)])
+
+    assert Job.objects.get(pk=job.pk).state == "succeeded"
+
+
+def test_a_result_that_the_database_refuses_takes_no_neighbour_with_it(
+    recorder: Recorder, holder: UUID
+) -> None:
+    jobs = [make_job("running", holder=holder) for _ in range(3)]
+    results = ["1", "1e999999", "3"]
+
+    recorder.finish([outcome(job, result=text) for job, text in zip(jobs, results, strict=True)])
+
+    after = [Job.objects.get(pk=job.pk) for job in jobs]
+    assert [job.state for job in after] == ["succeeded", "failed", "succeeded"]
+    assert after[1].error.startswith("The result could not be recorded")
+
+
+def test_strays_are_handed_back_uncharged(recorder: Recorder, holder: UUID) -> None:
+    stray, other = make_job("running", holder=holder), make_job("running")
+
+    recorder.hand_back_strays()
+
+    stray.refresh_from_db()
+    assert (stray.state, stray.crashes, stray.failures) == ("queued", 0, 0)
+    assert Job.objects.get(pk=other.pk).state == "running"
+
+
+def test_burial_charges_the_one_that_ran_and_hands_the_others_back(own: OwnDatabase, holder: UUID) -> None:
+    culprit, mate = (make_job("running", holder=holder, alone=False) for _ in range(2))
+
+    bury(Last(holder, culprit.id, 1, "", was_timed_out=False), own)
+
+    culprit.refresh_from_db()
+    mate.refresh_from_db()
+    assert (culprit.state, culprit.crashes) == ("queued", 1)
+    assert (mate.state, mate.crashes, mate.suspect) == ("queued", 0, False)
