@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from billiard import pool as billiard_pool
 from billiard.process import active_children, current_process
 from celery import signals
 from celery.app.task import Task
@@ -32,6 +33,13 @@ from workers.timers import Timers
 
 log = structlog.get_logger(__name__)
 
+LAST_RESULT_TENTHS = 20
+"""How many tenths of a second a child that ends waits for the main to have read its last results.
+
+Billiard's 300 would hold a stopping worker up for 30 s: now and then the main has already stopped reading when
+TERM meets the end of a bell. A bell's result says nothing, and a late acknowledgement that is lost only brings a
+plain task's message again, as at-least-once promises anyway.
+"""
 RUNNER: Runner | None = None
 """This child's runner, once it was forked."""
 TIMERS: Timers | None = None
@@ -80,6 +88,7 @@ def start_child(sender: str | None = None, **kwargs: Any) -> None:
     global RUNNER
     # TERM to the whole process group is for the main: it drains, and this child ends when its job has.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    end_soon()
     try:
         RUNNER = make_runner(sender or "", getattr(current_process(), "index", 0))
     except Exception:
@@ -87,6 +96,11 @@ def start_child(sender: str | None = None, **kwargs: Any) -> None:
         log.exception("child_failed")
         threading.Event().wait(1)
         os._exit(os.EX_SOFTWARE)
+
+
+def end_soon() -> None:
+    """Let this child, once it ends, wait only a moment for the main to have read its results."""
+    billiard_pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = LAST_RESULT_TENTHS
 
 
 def make_runner(hostname: str, slot: int) -> Runner:
