@@ -60,6 +60,10 @@ class WorkerProcess:
         assert self.main.poll() is None, f"the worker ended:\n{self.log.read_text()[-3000:]}"
         return Worker.objects.filter(name=self.name, pid=self.pid).exists()
 
+    def is_draining(self) -> bool:
+        """Celery says "Warm shutdown" a moment before our flag is up; this is said after it."""
+        return Worker.objects.filter(name=self.name, is_draining=True).exists()
+
     @property
     def main(self) -> subprocess.Popen[bytes]:
         assert self.process is not None

@@ -166,7 +166,7 @@ def test_term_lets_running_jobs_finish(
     running(job)
 
     worker.signal(signal.SIGTERM) if target == "main" else worker.signal_group(signal.SIGTERM)
-    eventually(lambda: "Warm shutdown" in worker.log.read_text(), what="the worker drains")
+    eventually(worker.is_draining, what="the worker drains")
     left = submit_job("test.ok", {}, owner=alice).id
     gate.touch()
 
@@ -186,7 +186,7 @@ def test_term_hands_back_what_a_batch_has_not_started(
     running(ids[2])
 
     worker.signal(signal.SIGTERM)
-    eventually(lambda: "Warm shutdown" in worker.log.read_text(), what="the worker drains")
+    eventually(worker.is_draining, what="the worker drains")
     gate.touch()
 
     assert worker.wait() == 0
