@@ -286,6 +286,9 @@ MILLRACE = {
     "link_hours": number("LINK_HOURS", 24),
     "public_per_hour": int(number("PUBLIC_PER_HOUR", 20)),
     "contact_email": env.str("CONTACT_EMAIL", default=""),
+    "fault_tests": switch("FAULT_TESTS", default=False),
+    "failpoint": env.str("FAILPOINT", default=""),
+    "failpoint_once": env.str("FAILPOINT_ONCE", default=""),
     "prepared": switch("DATABASE_PREPARED", default=True),
 }
 """Each is explained in jobs/conf.py, with its unit in its name."""

@@ -16,8 +16,12 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from jobs import (
             checks,  # noqa: F401 - registers them
+            failpoints,
             registry,
         )
+        from jobs.conf import conf
 
         # Every app's models are there by now, so that a kind may import any of them.
         registry.discover()
+        if conf().fault_tests:
+            failpoints.arm(conf().failpoint, conf().failpoint_once)

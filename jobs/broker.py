@@ -20,6 +20,7 @@ from kombu import Connection, Queue
 
 from celery_app import SOCKET_SECONDS, app
 from jobs.conf import conf
+from jobs.failpoints import reach
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +110,9 @@ class Ringer:
 
     def _publish(self, queue: str) -> None:
         try:
+            reach("ring.before")
             publish(queue, self._connected())
+            reach("ring.after")
         except Exception as error:  # noqa: BLE001 - whatever a client library raises, the sweep rings again
             self._drop_connection()
             if time.monotonic() - self._complained_at > QUIET_SECONDS:

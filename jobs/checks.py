@@ -50,6 +50,34 @@ def check_engine(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
     ]
 
 
+@register
+def check_failpoints(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether a fault test left its injection behind; without FAULT_TESTS it does nothing."""
+    if not conf().failpoint or conf().fault_tests:
+        return []
+    return [
+        Error(
+            f"FAILPOINT={conf().failpoint!r} asks for an injected fault.",
+            hint="Unset FAILPOINT. Only a fault test sets it, together with FAULT_TESTS=on.",
+            id="millrace.E016",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_fault_tests(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether faults may be injected where jobs matter."""
+    if not conf().fault_tests:
+        return []
+    return [
+        Error(
+            "FAULT_TESTS is on: whoever sets FAILPOINT can make workers die.",
+            hint="Unset FAULT_TESTS.",
+            id="millrace.E017",
+        )
+    ]
+
+
 @register(Tags.database)
 def check_server(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Whether the server is new enough; runs with `check --database default` and before migrations."""

@@ -55,6 +55,12 @@ class Conf:
     """Who reads what the contact form takes in; empty = the installation's own sender."""
     wake_seconds: float = 0.02
     """The least time between two bells for one queue from one process."""
+    fault_tests: bool = False
+    """Whether failpoints may be armed: on in fault tests, never where jobs matter."""
+    failpoint: str = ""
+    """Which failpoints act: point:action[:nth], separated by commas (jobs/failpoints.py)."""
+    failpoint_once: str = ""
+    """A folder shared by processes in which each failpoint acts once; empty = in each of them."""
     prepared: bool = True
     """Whether workers use prepared statements (off behind PgBouncer in transaction mode without them)."""
 

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from jobs.database import DJANGO, Database, Row
 from jobs.errors import Cancelled, Failed, LeaseLost, Rejected
+from jobs.failpoints import reach
 from jobs.states import ItemState
 
 SETTLED = frozenset({ItemState.DONE, ItemState.FAILED, ItemState.SKIPPED, ItemState.UNCERTAIN})
@@ -131,6 +132,8 @@ class Items:
         rows = self._write(CLAIM, limit=limit, key=key)
         if not rows:
             self._confirm_lease()
+        else:
+            reach("effect.before")
         claimed = [Claimed(place, name, json.loads(detail or "null")) for place, name, detail in rows]
         return sorted(claimed, key=lambda item: item.id)
 
@@ -138,7 +141,9 @@ class Items:
         """Record how an item ended; `detail` is any JSON value."""
         if state not in SETTLED:
             raise ValueError(f"An item is settled as one of {sorted(SETTLED)}, not {state!r}")
+        reach("effect.after")
         self._move(key, state, detail)
+        reach("settle.after")
 
     def give_back(self, key: str, detail: Any = None) -> None:
         """Make a claimed item pending again: its effect surely did not happen."""

@@ -18,6 +18,7 @@ import structlog
 from jobs.artifacts import Artifacts
 from jobs.database import Database
 from jobs.errors import Cancelled
+from jobs.failpoints import reach
 from jobs.items import Items, Once
 from jobs.log_lines import LogRow
 from jobs.progress import ProgressRow
@@ -92,6 +93,7 @@ class Context:
         shown = storable(note.replace("\x00", "␀"), NOTE_CHARACTERS)
         with self._lock:
             self._progress = ProgressRow(self.job, self.attempt, bounded, shown)
+        reach("run.mid")
 
     def once(self, key: str) -> Once:
         """`with context.once("send") as do_it:` guards an effect that must not be repeated."""

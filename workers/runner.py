@@ -17,6 +17,7 @@ from jobs import metrics
 from jobs.broker import ring
 from jobs.conf import conf
 from jobs.database import OwnDatabase
+from jobs.failpoints import reach
 from jobs.lifecycle.claim import Claimed, claim_jobs
 from jobs.lifecycle.finish import Outcome
 from jobs.registry import KINDS
@@ -84,7 +85,10 @@ class Runner:
 
     def _claim(self, queue: str, limit: int) -> list[Claimed]:
         kinds = {kind.name: kind.batch for kind in KINDS.all()}
+        reach("claim.before")
         jobs = claim_jobs(queue, holder=self.holder, kinds=kinds, limit=limit, db=self.db)
+        if jobs:
+            reach("claim.after_commit")
         for job in jobs:
             metrics.count("started", job.kind)
             metrics.observe("wait", job.kind, job.waited_seconds)

@@ -20,6 +20,7 @@ from kombu import Queue
 from celery_app import app
 from jobs.broker import BELL, bell_queue
 from jobs.conf import conf
+from jobs.failpoints import reach
 from jobs.registry import KINDS, discover
 from workers.announce import Announcement
 from workers.burial import bury
@@ -36,9 +37,9 @@ log = structlog.get_logger(__name__)
 LAST_RESULT_TENTHS = 20
 """How many tenths of a second a child that ends waits for the main to have read its last results.
 
-Billiard's 300 would hold a stopping worker up for 30 s: now and then the main has already stopped reading when
-TERM meets the end of a bell. A bell's result says nothing, and a late acknowledgement that is lost only brings a
-plain task's message again, as at-least-once promises anyway.
+Billiard's 300 would hold a stopping worker up for 30 s: now and then the main has already stopped reading
+when TERM meets the end of a bell. A bell's result says nothing, and a late acknowledgement that is lost only
+brings a plain task's message again, as at-least-once promises anyway.
 """
 RUNNER: Runner | None = None
 """This child's runner, once it was forked."""
@@ -51,6 +52,7 @@ PROBES: WorkerHttp | None = None
 def bell(task: Task[Any, Any]) -> None:
     """There may be work in the queue this came from."""
     assert RUNNER is not None, "a bell is heard in a pool child"
+    reach("bell.received")
     leave_term_to_programs()
     sent = task.request.delivery_info or {}
     RUNNER.hear(str(sent["routing_key"]))

@@ -17,6 +17,7 @@ import structlog
 
 from jobs import artifacts, events, items, metrics, results
 from jobs.database import Database
+from jobs.failpoints import reach
 from jobs.lifecycle.transition import Move
 from jobs.states import Code, State
 from jobs.text import storable
@@ -79,6 +80,7 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> s
     """Record outcomes of attempts this holder made; the ids of the jobs whose outcome was kept."""
     if not outcomes:
         return set()
+    reach("finish.before")
     if results.keeps_all() or any(o.artifacts or o.was_troubled or not o.is_success for o in outcomes):
         with db.atomic():
             moved = record(outcomes, holder, db)
@@ -91,6 +93,7 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> s
             results.keep(kept, db=db)
     else:
         moved = record(outcomes, holder, db)
+    reach("finish.after_commit")
     tell(outcomes, moved)
     return set(moved)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from jobs.conf import conf
 from jobs.database import Database
+from jobs.failpoints import reach
 from jobs.lifecycle.transition import again_on_deadlock
 
 # No lease outlives its job's hard limit: a worker that hangs cannot hold a job for ever.
@@ -35,6 +36,7 @@ class Renewed(NamedTuple):
 
 def renew_leases(held: Mapping[UUID, tuple[int, float]], *, holder: UUID, db: Database) -> Renewed:
     """Prolong leases; `held` is job id → (attempt, seconds left until its hard limit and grace are over)."""
+    reach("renew.before")
     rows = again_on_deadlock(
         db,
         lambda: db.rows(

@@ -18,6 +18,7 @@ from jobs import events, items, metrics, results
 from jobs.broker import ring_all
 from jobs.conf import conf
 from jobs.database import DJANGO, Database, Row
+from jobs.failpoints import reach
 from jobs.lifecycle.finish import Outcome
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.registry import KINDS
@@ -86,6 +87,7 @@ def take_back(move: Move, params: dict[str, Any], error: str, db: Database) -> l
     """The move, the timeline's rows and the TaskResults, in one transaction."""
     with db.atomic():
         rows = move.run(db, params)
+        reach("rescue.after_select")
         events.record([(row[0], "lost", row[3], "", error) for row in rows], db=db)
         items.leave_uncertain([row[0] for row in rows if row[4] != State.QUEUED], db=db)
         results.keep([lost(row, error) for row in rows], db=db)

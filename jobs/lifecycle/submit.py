@@ -18,6 +18,7 @@ from jobs import artifacts, items, metrics
 from jobs.broker import ring
 from jobs.database import DJANGO, Database
 from jobs.errors import Refusal
+from jobs.failpoints import reach
 from jobs.idempotency import Key, fingerprint, remember
 from jobs.lifecycle.gate import judge
 from jobs.lifecycle.payload import asked, dump
@@ -77,6 +78,7 @@ def submit_job(
         db.rows(INSERT, dict(zip(COLUMNS.split(", "), row, strict=True)))
         record_parts(declared, [(job, model)], db)
         db.after_commit(lambda: told(kind, place.queue, 1, state))
+        reach("submit.before_commit")
     return Submitted(job, replayed=False)
 
 
@@ -104,6 +106,7 @@ def record_parts(kind: Kind, jobs: Sequence[tuple[UUID, pydantic.BaseModel]], db
 
 def told(kind: str, queue: str, count: int, state: State) -> None:
     """After the commit: count, and ring if there is something to hear."""
+    reach("submit.after_commit")
     metrics.count("submitted", kind, by=count)
     if state is State.QUEUED and count:
         ring(queue)

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from jobs import artifacts
 from jobs.database import DJANGO, Database
+from jobs.failpoints import reach
 from jobs.lifecycle.gate import judge
 from jobs.lifecycle.payload import dump
 from jobs.lifecycle.submit import COLUMNS, Place, record_parts, told
@@ -72,6 +73,7 @@ def submit_many(
             record_parts(declared, chunk, db)
             ids += [job for job, _ in chunk]
         db.after_commit(lambda: told(kind, place.queue, len(ids), state))
+        reach("submit.before_commit")
     return ids
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jobs.broker import ring
 from jobs.database import DJANGO, Database
+from jobs.failpoints import reach
 
 # From queue to queue along the index of the line, however many jobs stand in each.
 QUEUES = """
@@ -23,4 +24,5 @@ def sweep_queues(*, db: Database = DJANGO) -> list[str]:
     queues = [row[0] for row in db.rows(QUEUES)]
     for queue in queues:
         ring(queue)
+    reach("sweep.after_ring")
     return queues

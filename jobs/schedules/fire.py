@@ -18,6 +18,7 @@ from django.db.models import F
 from django_celery_beat.models import PeriodicTask
 
 from jobs.errors import BadPayload, Problem
+from jobs.failpoints import reach
 from jobs.idempotency import Key
 from jobs.lifecycle.submit import submit_job
 from jobs.owners import service_user
@@ -64,6 +65,7 @@ def fire(task: int, schedule: Any, *, last: datetime, now: datetime) -> Firing:
             key=Key(f"schedule:{row.pk}", due.isoformat()),
             door=DOOR,
         )
+        reach("tick.after_insert")
         remember_run(task, now)
     return Firing(Fate.SUBMITTED, submitted.id, now)
 

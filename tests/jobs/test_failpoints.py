@@ -1,0 +1,93 @@
+"""Faults can be injected exactly where they hurt, and nowhere by accident."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from jobs import failpoints
+from jobs.failpoints import POINTS, Injected, arm, reach
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(autouse=True)
+def disarmed() -> Iterator[None]:
+    yield
+    arm("")
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_every_point_stands_in_the_product_once() -> None:
+    found: list[str] = []
+    for folder in ("jobs", "workers"):
+        for file in (ROOT / folder).rglob("*.py"):
+            found += re.findall(r'reach\("([a-z_.]+)"\)', file.read_text())
+
+    # A submit of one and of many have a commit each.
+    assert sorted(found) == sorted([*POINTS, "submit.before_commit"])
+
+
+def test_only_the_passage_that_was_named_acts() -> None:
+    arm("claim.before:raise:2")
+
+    reach("claim.before")
+    reach("claim.after_commit")
+    with pytest.raises(Injected):
+        reach("claim.before")
+    reach("claim.before")
+
+
+def test_of_processes_that_share_a_folder_one_acts_and_says_so(tmp_path: Path) -> None:
+    arm("claim.before:raise", once=str(tmp_path))
+    with pytest.raises(Injected):
+        reach("claim.before")
+    arm("claim.before:raise", once=str(tmp_path))
+
+    reach("claim.before")
+
+    assert (tmp_path / "claim.before").read_text() == str(os.getpid())
+
+
+@pytest.mark.parametrize(
+    "text", ["nowhere:kill", "claim.before", "claim.before:burn", "claim.before:kill:x", "claim.before:sleep"]
+)
+def test_what_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="FAILPOINT"):
+        arm(text)
+
+
+def test_a_variable_that_strayed_into_production_does_nothing_and_is_refused() -> None:
+    armed = "import django; django.setup(); from jobs.failpoints import ARMED; print(len(ARMED))"
+    environment = {"DJANGO_SETTINGS_MODULE": "core.settings", "FAILPOINT": "claim.before:kill"}
+
+    assert run("-c", armed, **environment).stdout.split() == ["0"]
+    assert run("-c", armed, **environment, FAULT_TESTS="on").stdout.split() == ["1"]
+    checked = run("manage.py", "check", **environment)
+    assert checked.returncode != 0
+    assert "millrace.E016" in checked.stderr
+    assert "millrace.E017" in run("manage.py", "check", "--deploy", FAULT_TESTS="on").stderr
+
+
+def test_a_point_that_is_off_only_looks_at_an_empty_dictionary(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Untouchable(dict[str, failpoints.Failpoint]):
+        def get(self, *key: object) -> None:  # type: ignore[override]
+            raise AssertionError("looked up")
+
+    monkeypatch.setattr(failpoints, "ARMED", Untouchable())
+
+    reach("claim.before")
