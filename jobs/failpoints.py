@@ -3,8 +3,8 @@
 `FAILPOINT=point:action[:nth]`, several separated by commas: `claim.after_commit:kill:3`,
 `renew.before:sleep:2.5`. Actions are `kill` (SIGKILL to this process), `kill_main` (to its parent, a pool
 child's main), `stop` (SIGSTOP to itself), `sleep:seconds`, `raise` and `exit`. `nth` is the passage that
-counts, from 1, in each process. Where `FAILPOINT_ONCE` names a folder, an action happens once for all processes that
-share it, and leaves a file named after the point there with its process id: the fact that a test waits for.
+counts, from 1, in each process. Where `FAILPOINT_ONCE` names a folder, an action happens once for all of them
+that share it, and leaves a file named after the point there with its process id: the fact a test waits for.
 
 Signals from outside cannot hit these gaps reliably. Off, a failpoint is a look at an empty dictionary. It is
 on only where `FAULT_TESTS` is on as well: one variable that strayed into production does nothing, and the
