@@ -238,9 +238,29 @@ def many(context: Context, payload: Mailing) -> Result:
     while items := context.items.claim(1):
         if done == payload.kill_at and context.attempt == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+        leave_effect(payload.model_copy(update={"key": f"{payload.key}/{items[0].key}"}), context)
         context.items.settle(items[0].key, ItemState.DONE)
         done += 1
     return Result(values={state.value: number for state, number in context.items.counts().items()})
+
+
+class Guarded(Effect):
+    """An effect that must not be repeated; with a `gate`, only once that file is there."""
+
+    gate: str = ""
+
+
+@job_kind("test.once", title="A letter", payload=Guarded, example={"key": "a"}, retry=SOON)
+def once(context: Context, payload: Guarded) -> Result:
+    """Its effect happens once, or nobody knows and it says so."""
+    context.progress(0.5, "half way")
+    while payload.gate and not Path(payload.gate).exists():
+        context.check()
+        time.sleep(0.02)
+    with context.once("effect") as is_ours:
+        if is_ours:
+            leave_effect(payload, context)
+    return Result(values={"key": payload.key, "effect": context.items.state("effect")})
 
 
 class Poison(Effect):

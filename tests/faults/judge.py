@@ -1,0 +1,152 @@
+"""The judge: eleven invariants over a complete account, once the system has drained.
+
+It believes the effect log about what happened, the audit about who moved a job, and the account about what
+callers were told. Where two disagree, that is the finding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from jobs.states import FINAL, State
+from tests.faults.account import Account, Answer
+from tests.faults.audit import Change
+
+ONCE = frozenset({"test.once"})
+"""Kinds whose effect is guarded by `context.once`."""
+FINISHED = frozenset({State.SUCCEEDED, State.FAILED, State.RETRYING, State.CANCELLED})
+SHOWN = 5
+"""How many examples of one violation are named."""
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job, as it stands after the drain; `items` are those of its ledger, key → state."""
+
+    id: UUID
+    key: str
+    kind: str
+    state: str
+    attempt: int
+    failures: int
+    crashes: int
+    was_retried: bool = False
+    items: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """What must not be exceeded: attempts that failed, worker deaths, seconds to recover, seconds a caller waits."""
+
+    failures: int = 3
+    deaths: int = 3
+    recovery: float | None = None
+    caller: float = 2.0
+
+
+@dataclass
+class Verdict:
+    """What the judge found; `violations` name the invariant, the number and some examples."""
+
+    jobs: int = 0
+    lost: int = 0
+    doubled: int = 0
+    uncertain: int = 0
+    recovery: float | None = None
+    violations: list[str] = field(default_factory=list)
+
+    def blame(self, invariant: str, what: str, examples: Iterable[object]) -> int:
+        """Note a violation, if there are examples of it; how many."""
+        found = [str(example) for example in examples]
+        if found:
+            shown = ", ".join(found[:SHOWN]) + (", …" if len(found) > SHOWN else "")
+            self.violations.append(f"{invariant}: {what}: {len(found)} ({shown})")
+        return len(found)
+
+
+def judge(
+    account: Account,
+    jobs: list[JobRow],
+    effects: Counter[str],
+    changes: list[Change],
+    *,
+    budgets: Budgets | None = None,
+    recovery: float | None = None,
+) -> Verdict:
+    """The verdict over one case. I10 is judged by the cases that ask pages meanwhile."""
+    given = budgets or Budgets()
+    verdict = Verdict(jobs=len({submit.key for submit in account.submits}), recovery=recovery)
+    judge_submits(verdict, account, jobs, effects)
+    judge_moves(verdict, changes, jobs)
+    judge_attempts(verdict, jobs, given)
+    judge_effects(verdict, jobs, effects)
+    slow = recovery if given.recovery is not None and (recovery or 0) > given.recovery else None
+    verdict.blame("I9", "seconds to recover", [] if slow is None else [f"{slow:.1f}"])
+    wait = account.p99()
+    verdict.blame("I11", "a caller's p99 in seconds", [f"{wait:.1f}"] if wait > given.caller else [])
+    return verdict
+
+
+def judge_submits(verdict: Verdict, account: Account, jobs: list[JobRow], effects: Counter[str]) -> None:
+    """I1, I2, I3, I6: what was promised to callers."""
+    known: dict[str, list[JobRow]] = {}
+    for job in jobs:
+        known.setdefault(job.key, []).append(job)
+    accepted = sorted(account.keys(Answer.OK))
+    verdict.lost += verdict.blame("I1", "lost", [key for key in accepted if key not in known])
+    refused = account.keys(Answer.FAILED)
+    verdict.blame("I2", "phantoms", [key for key in refused if key in known or effects[key]])
+    unknown = account.keys(Answer.UNKNOWN)
+    verdict.blame(
+        "I3", "effects without a job", [key for key in unknown if key not in known and effects[key]]
+    )
+    verdict.doubled += verdict.blame(
+        "I3", "several jobs for one submit", [key for key, found in known.items() if len(found) > 1]
+    )
+    stuck = [f"{job.key} {job.state}" for job in jobs if State(job.state) not in FINAL]
+    verdict.lost += verdict.blame("I6", "not ended", stuck)
+
+
+def judge_moves(verdict: Verdict, changes: list[Change], jobs: list[JobRow]) -> None:
+    """I4 and I7: who finished what."""
+    finishes = Counter(
+        (change.job, change.attempt, change.holder)
+        for change in changes
+        if change.before == State.RUNNING and change.after in FINISHED
+    )
+    verdict.doubled += verdict.blame(
+        "I4", "attempts finished twice", [key[0] for key, count in finishes.items() if count > 1]
+    )
+    retried = {job.id for job in jobs if job.was_retried}
+    back = [c.job for c in changes if State(c.before) in FINAL and c.job not in retried]
+    verdict.doubled += verdict.blame("I7", "left a final state", back)
+
+
+def judge_attempts(verdict: Verdict, jobs: list[JobRow], budgets: Budgets) -> None:
+    """I5: attempts are bounded, also when the process died each time."""
+    verdict.blame(
+        "I5",
+        "budgets exceeded",
+        [job.key for job in jobs if job.failures > budgets.failures or job.crashes > budgets.deaths],
+    )
+
+
+def judge_effects(verdict: Verdict, jobs: list[JobRow], effects: Counter[str]) -> None:
+    """I8: under one effect key once, or once and one named uncertain; I1: a success has its effect."""
+    twice: list[str] = []
+    never: list[str] = []
+    for job in jobs:
+        verdict.uncertain += sum(state == "uncertain" for state in job.items.values())
+        for name, state in job.items.items():
+            key = job.key if job.kind in ONCE else f"{job.key}/{name}"
+            twice += [key] * (effects[key] > 1)
+            never += [key] * (effects[key] == 0 and state == "done")
+            twice += [f"{key} (pending)"] * (effects[key] > 0 and state == "pending")
+        if not job.items:
+            twice += [job.key] * (effects[job.key] > job.attempt)
+            never += [job.key] * (effects[job.key] == 0 and job.state == State.SUCCEEDED)
+    verdict.doubled += verdict.blame("I8", "effects repeated", twice)
+    verdict.lost += verdict.blame("I8", "effects that never happened", never)

@@ -1,0 +1,329 @@
+"""The lab: one case's whole system. Servers of its own, doors, workers, beats, proxies, and the books.
+
+Made once per process, before Django is set up: it starts PostgreSQL and Redis, says in the environment where
+they are, migrates, and installs the audit. Whatever a case did to it, `close` leaves nothing running.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from uuid import uuid4
+
+import psycopg
+import redis
+
+from core.embedded.postgres import Postgres
+from core.embedded.redis import Redis
+from tests.faults.account import Account, Answer
+from tests.faults.effects import EffectLog
+from tests.faults.proxy import Proxy
+from tests.waiting import eventually
+
+if TYPE_CHECKING:
+    from tests.faults.audit import Change
+    from tests.faults.door import Door
+    from tests.faults.judge import Budgets, JobRow, Verdict
+    from tests.worker_process import WorkerProcess
+
+T = TypeVar("T")
+ROOT = Path(__file__).parent.parent.parent
+LEASE, SWEEP = 4.0, 0.5
+TIMES = {
+    "LEASE_SECONDS": str(LEASE),
+    "HEARTBEAT_SECONDS": "1",
+    "SWEEP_SECONDS": str(SWEEP),
+    "GATE_SECONDS": "0.2",
+    "FLUSH_SECONDS": "0.5",
+    "GRACE_SECONDS": "1",
+}
+"""A fifteenth of the defaults, in the same proportion, so that what recovers by waiting recovers soon."""
+RECOVERY = LEASE + SWEEP + 1
+"""I9: a lost lease is noticed at the next sweep after it ran out, and its job is claimed within a second."""
+DRAIN_SECONDS = 120.0
+MIX = ("test.ok", "test.ok", "test.tiny", "test.tiny", "test.once", "test.items")
+"""Repeat-safe one by one, repeat-safe in batches, guarded effects, and a ledger of items."""
+
+
+class Lab:
+    """A system to break. `with Lab() as lab: …; verdict = lab.judge()`."""
+
+    def __init__(self, *, is_durable: bool = False, **environment: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="millrace-faults-"))
+        self.postgres = Postgres(self.folder / "postgres", is_durable=is_durable)
+        self.redis = Redis(self.folder / "redis", is_durable=False)
+        self.account = Account()
+        self.effects = EffectLog(self.folder / "effects")
+        self.once = self.folder / "once"
+        self.once.mkdir()
+        self.faults: list[float] = []
+        """When a fault struck or, for one that lasts, was over (seconds since 1970)."""
+        self._environment = environment
+        self._closing: list[Callable[[], object]] = []
+        self._owner: Any = None
+        self._workers = 0
+
+    # -- Beginning and end ---------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self.postgres.start()
+        self._closing.append(self.postgres.kill)
+        self.redis.start()
+        self._closing.append(self.redis.kill)
+        os.environ.update(
+            TIMES
+            | {
+                "DATABASE_URL": self.postgres.url,
+                "BROKER_URL": self.redis.database(0),
+                "REDIS_URL": self.redis.database(1),
+                "VAR_DIR": str(self.folder / "var"),
+                "MEDIA_DIR": str(self.folder / "files"),
+                "EXTRA_APPS": "tests.fault_app",
+                "FAULT_TESTS": "on",
+                "DJANGO_SETTINGS_MODULE": "core.settings",
+                "LOG_LEVEL": "WARNING",
+            }
+            | self._environment
+        )
+        self._set_up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._closing:
+            self._closing.pop()()
+        if error is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            print(f"What is left of it: {self.folder}", file=sys.stderr)
+
+    def closing(self, call: Callable[[], object]) -> None:
+        """Do this at the end, before what was started earlier."""
+        self._closing.append(call)
+
+    def _set_up(self) -> None:
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        from tests.factories import make_user
+        from tests.faults import audit
+
+        self._owner = make_user("alice")
+        with self.connection() as connection:
+            audit.install(connection)
+
+    # -- The parts -----------------------------------------------------------------------------------
+
+    def connection(self) -> psycopg.Connection:
+        """A connection of the case's own to PostgreSQL, past every proxy; each statement commits."""
+        return psycopg.connect(self.postgres.url, autocommit=True)
+
+    def sql(self, statement: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """One statement; its rows."""
+        with self.connection() as connection:
+            cursor = connection.execute(statement, params)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+    def broker(self) -> redis.Redis:
+        """A client of the case's own."""
+        return redis.Redis(port=self.redis.port, socket_timeout=5)
+
+    def proxy(self, target: int) -> Proxy:
+        """A proxy before one of the servers' ports; see `postgres_at` and `redis_at`."""
+        proxy = Proxy(target)
+        self.closing(proxy.close)
+        return proxy
+
+    def postgres_at(self, proxy: Proxy) -> dict[str, str]:
+        """The environment of a process that reaches PostgreSQL by way of a proxy."""
+        return {"DATABASE_URL": self.postgres.url.replace(str(self.postgres.port), str(proxy.port))}
+
+    def redis_at(self, proxy: Proxy) -> dict[str, str]:
+        """The same for the broker."""
+        return {"BROKER_URL": self.redis.database(0).replace(str(self.redis.port), str(proxy.port))}
+
+    def worker(
+        self, *options: str, slots: int = 2, is_started: bool = True, **environment: str
+    ) -> WorkerProcess:
+        """A worker, listening. Failpoints act once in the whole lab, unless told otherwise."""
+        from tests.worker_process import WorkerProcess
+
+        self._workers += 1
+        given = (
+            TIMES | {"FAULT_TESTS": "on", "FAILPOINT_ONCE": str(self.once)} | self._environment | environment
+        )
+        worker = WorkerProcess(self.folder / f"worker{self._workers}.log", *options, slots=slots, **given)
+        self.closing(worker.stop)
+        return worker.start() if is_started else worker
+
+    def beat(self, **environment: str) -> subprocess.Popen[bytes]:
+        """A Beat of our own schedules."""
+        log = (self.folder / f"beat{uuid4().hex[:6]}.log").open("ab")
+        beat = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "celery_app", "beat", "--pidfile="],
+            cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
+            env={**os.environ, "FAILPOINT_ONCE": str(self.once), **self._environment, **environment},
+        )  # fmt: skip
+        self.closing(lambda: stop(beat))
+        return beat
+
+    def door(self, **environment: str) -> Door:
+        """A front process that submits, and can be killed in the middle of it."""
+        from tests.faults.door import Door
+
+        door = Door(self, {"FAILPOINT_ONCE": str(self.once), **environment})
+        self.closing(door.stop)
+        return door
+
+    # -- The load ------------------------------------------------------------------------------------
+
+    def key(self) -> str:
+        """A name for an effect that no other has."""
+        return uuid4().hex[:16]
+
+    def payload(self, key: str, **more: Any) -> dict[str, Any]:
+        """What a kind of the fault app needs to leave its effect."""
+        return {"key": key, "log": str(self.effects.path), **more}
+
+    def submit(self, kind: str = "test.ok", **more: Any) -> str:
+        """One job, at once, from this process; its key. `more` goes into the payload."""
+        from jobs.lifecycle.submit import submit_job
+
+        key, begun = self.key(), time.monotonic()
+        submit_job(kind, self.payload(key, **more), owner=self._owner)
+        self.account.note(key, Answer.OK, time.monotonic() - begun)
+        return key
+
+    def submit_many(self, kind: str, count: int, **more: Any) -> list[str]:
+        """Many jobs of one kind in one transaction; their keys."""
+        from jobs.lifecycle.submit_many import submit_many
+
+        keys = [self.key() for _ in range(count)]
+        submit_many(kind, [self.payload(key, **more) for key in keys], owner=self._owner)
+        for key in keys:
+            self.account.note(key, Answer.OK)
+        return keys
+
+    def submit_mix(self, count: int) -> list[str]:
+        """A load of mixed jobs, about `count` of them; their keys."""
+        share = -(-count // len(MIX))
+        return [key for kind in MIX for key in self.submit_many(kind, share)]
+
+    # -- Facts to wait for ---------------------------------------------------------------------------
+
+    def eventually(self, check: Callable[[], T], timeout: float = 60, what: str = "") -> T:
+        """The first truthy answer."""
+        return eventually(check, timeout=timeout, what=what)
+
+    def reached(self, point: str, timeout: float = 60) -> int:
+        """Wait until a failpoint acted; the process that it acted in. The fault struck then."""
+        file = self.once / point
+        pid = int(self.eventually(lambda: file.exists() and file.read_text(), timeout, f"{point} is reached"))
+        self.struck(file.stat().st_mtime)
+        return pid
+
+    def struck(self, at: float | None = None) -> None:
+        """A fault strikes, or one that lasted is over: from now on the time to recover counts."""
+        self.faults.append(at or time.time())
+
+    @contextmanager
+    def lasting(self) -> Iterator[None]:
+        """A fault that lasts: what recovers is timed from its end."""
+        yield
+        self.struck()
+
+    def state(self, key: str) -> str:
+        """The state of a job, or ''."""
+        rows = self.sql("SELECT state FROM millrace_job WHERE payload ->> 'key' = %s", [key])
+        return rows[0][0] if rows else ""
+
+    def running(self, count: int = 1, timeout: float = 60) -> None:
+        """Wait until that many jobs run."""
+        self.eventually(lambda: self.count("running") >= count, timeout, f"{count} jobs run")
+
+    def count(self, *states: str) -> int:
+        """How many jobs are in these states."""
+        return int(self.sql("SELECT count(*) FROM millrace_job WHERE state = ANY (%s)", [list(states)])[0][0])
+
+    def drain(self, timeout: float = DRAIN_SECONDS) -> None:
+        """Wait until every job has ended; a system that stands still is the judge's to name."""
+        try:
+            self.eventually(
+                lambda: not self.count("scheduled", "queued", "running", "retrying"),
+                timeout,
+                "the system drains",
+            )
+        except AssertionError as error:
+            print(error, file=sys.stderr)
+
+    # -- The verdict ---------------------------------------------------------------------------------
+
+    def changes(self) -> list[Change]:
+        """What the audit wrote down."""
+        from tests.faults import audit
+
+        with self.connection() as connection:
+            return audit.changes(connection)
+
+    def jobs(self) -> list[JobRow]:
+        """Every job with a key, as it stands."""
+        from tests.faults.judge import JobRow
+
+        items: dict[Any, dict[str, str]] = {}
+        for job, key, state in self.sql("SELECT job_id, key, state FROM millrace_item"):
+            items.setdefault(job, {})[key] = state
+        retried = {
+            row[0] for row in self.sql("SELECT job_id FROM millrace_job_event WHERE event = 'retried'")
+        }
+        rows = self.sql(
+            "SELECT id, payload ->> 'key', kind, state, attempt, failures, crashes FROM millrace_job"
+            " WHERE payload ? 'key'"
+        )
+        return [JobRow(*row, was_retried=row[0] in retried, items=items.get(row[0], {})) for row in rows]
+
+    def recovery(self) -> float | None:
+        """The longest time from a fault to the next start of a job it interrupted; if it interrupted none, to
+        the next end of any job."""
+        from tests.faults.recovery import longest
+
+        return longest(self.faults, self.changes())
+
+    def judge(self, budgets: Budgets | None = None) -> Verdict:
+        """Drain, and judge."""
+        from tests.faults.judge import judge
+
+        self.drain()
+        return judge(
+            self.account, self.jobs(), self.effects.effects(), self.changes(),
+            budgets=budgets, recovery=self.recovery(),
+        )  # fmt: skip
+
+    def next_round(self) -> None:
+        """Forget what was, for another variant of the same case on the same servers. Stop its workers first."""
+        self.sql("TRUNCATE millrace_job, fault_audit CASCADE")
+        with self.broker() as broker:
+            broker.flushall()
+        self.account = Account()
+        self.faults.clear()
+        self.effects.path.write_text("")
+        for file in self.once.iterdir():
+            file.unlink()
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Whatever became of it, it is gone afterwards."""
+    if process.poll() is None:
+        process.kill()
+    process.wait(10)

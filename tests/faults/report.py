@@ -1,0 +1,148 @@
+"""docs/reliability.md: the table, written anew after every row from what docs/reliability.json remembers."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.faults.case import Row
+from tests.faults.cases import all_cases
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+TABLE = DOCS / "reliability.md"
+MEMORY = DOCS / "reliability.json"
+HEAD = """# Reliability, measured
+
+What was injected, and what became of the jobs. `make faults` runs every case against real servers and writes this
+page; `make faults CASE=7` runs one. How the suite is built and what its judge demands: [faults](explain/faults.md).
+
+**Lost**: accepted jobs that did not end, or whose effect never happened. **Doubled**: attempts finished twice, or
+effects that happened twice though guarded by `context.once` or the item ledger. **Uncertain**: effects about which
+nobody can know, named as such in the ledger. **Recovery**: the longest time from the fault (or from its end, if it
+lasted) to the next start of a job that it interrupted. The lease here is 4 s and the sweep 0.5 s, a fifteenth and a
+tenth of the defaults.
+
+The control arm is plain Celery 5.7 on Redis with `acks_late`, `reject_on_worker_lost` and a prefetch of 1, under the same
+fault: *lost / doubled* of its tasks, and what its broker still held when the case was over.
+"""
+
+
+def write(number: int, rows: list[dict[str, Any]]) -> None:
+    """Remember a case's rows, and write the page."""
+    memory = remembered()
+    memory[str(number)] = {
+        "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        "machine": machine(),
+        "rows": rows,
+    }
+    MEMORY.write_text(json.dumps(memory, indent=1, sort_keys=True) + "\n")
+    TABLE.write_text(page(memory))
+
+
+def remembered() -> dict[str, Any]:
+    """What earlier runs found, by case."""
+    return json.loads(MEMORY.read_text()) if MEMORY.exists() else {}
+
+
+def page(memory: dict[str, Any]) -> str:
+    """The whole page."""
+    return "\n".join(
+        [HEAD, *summary(memory), *(part for number in all_cases() for part in section(number, memory))]
+    )
+
+
+def summary(memory: dict[str, Any]) -> list[str]:
+    """One line for each case."""
+    lines = ["| # | case | jobs | lost | doubled | uncertain | recovery | plain Celery: jobs, lost / doubled |",
+             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for number, case in all_cases().items():
+        if (found := memory.get(str(number))) is None:
+            why = case.not_built or "not run yet"
+            lines.append(f"| {number} | {case.title} | {why} | | | | | |")
+            continue
+        rows = found["rows"]
+        controls = [row["control"] for row in rows if row["control"]]
+        plain = "–"
+        if controls:
+            plain = f"{total(controls, 'jobs')}, {total(controls, 'lost')} / {total(controls, 'doubled')}"
+        times = [row["recovery"] for row in rows if row["recovery"] is not None]
+        mark = "" if all(row["has_passed"] for row in rows) else " **(failed)**"
+        lines.append(
+            f"| [{number}](#case-{number}) | {case.title}{mark} | {total(rows, 'jobs')} | {total(rows, 'lost')} |"
+            f" {total(rows, 'doubled')} | {total(rows, 'uncertain')} |"
+            f" {f'{max(times):.1f} s' if times else '–'} | {plain} |"
+        )
+    return [*lines, ""]
+
+
+def section(number: int, memory: dict[str, Any]) -> list[str]:
+    """A case, variant by variant."""
+    case, found = all_cases()[number], memory.get(str(number))
+    if found is None:
+        return []
+    lines = [f"## Case {number}", "", f"{case.title}. Passes when: {case.passes_when}.", ""]
+    if case.not_built:
+        lines += [f"Not built yet: {case.not_built}.", ""]
+    lines += [
+        "| what was injected | jobs | lost | doubled | uncertain | recovery | plain Celery | |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [table_row(row) for row in found["rows"]]
+    return [*lines, "", f"{found['at']} UTC, {found['machine']}.", ""]
+
+
+def table_row(row: dict[str, Any]) -> str:
+    """One variant."""
+    said = "; ".join(
+        filter(None, [*("**" + cell(text) + "**" for text in row["violations"]), cell(row["note"])])
+    )
+    return (
+        f"| {cell(row['variant'])}: {cell(row['injected'])} | {row['jobs']} | {row['lost']} | {row['doubled']} |"
+        f" {row['uncertain']} | {seconds(row['recovery'])} | {plain(row)} | {said} |"
+    )
+
+
+def plain(row: dict[str, Any]) -> str:
+    """What plain Celery made of it."""
+    control = row["control"]
+    if control is None:
+        return cell(row["control_note"]) or "no such moment"
+    held = f", {control['held']} held back" if control["held"] else ""
+    note = f"; {cell(control['note'])}" if control["note"] else ""
+    return f"{control['jobs']} jobs: {control['lost']} / {control['doubled']}{held}{note}"
+
+
+def line(row: dict[str, Any]) -> str:
+    """One variant, in the terminal."""
+    mark = "ok  " if row["has_passed"] else "FAIL"
+    text = (
+        f"    {mark} {row['variant']}: {row['jobs']} jobs, {row['lost']} lost, {row['doubled']} doubled,"
+        f" {row['uncertain']} uncertain, recovery {seconds(row['recovery'])}; plain Celery {plain(row)}"
+    )
+    return "\n".join([text, *(f"         {violation}" for violation in row["violations"])])
+
+
+def broken(why: str) -> dict[str, Any]:
+    """The row of a case that could not say anything."""
+    return Row("broken off", why, 0, 0, 0, 0, None, [why]).as_json()
+
+
+def machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def total(rows: list[dict[str, Any]], name: str) -> int:
+    return sum(int(row[name]) for row in rows)
+
+
+def seconds(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f} s"
+
+
+def cell(text: str) -> str:
+    """Nothing that ends a cell."""
+    return text.replace("|", "\\|").replace("\n", " ")
