@@ -1,7 +1,7 @@
 # Millrace: `make help` says what there is. Only Python 3.11 or newer is needed; the rest comes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench lint requirements
+.PHONY: help demo up test bench faults lint requirements
 MAKEFLAGS += --no-print-directory
 
 RUN := .venv/bin/python
@@ -38,6 +38,10 @@ test:  ## the whole suite, on real servers      ARGS="-k claim"
 bench:  ## drain of tiny jobs, beside Celery   JOBS=20000 ROUNDS=3
 	$(call setup)
 	@exec $(RUN) -m bench.drain $(if $(JOBS),--jobs $(JOBS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+faults:  ## every fault, beside plain Celery    CASE=1,2
+	$(call setup,--dev)
+	@exec $(RUN) -m tests.faults $(if $(CASE),--case $(CASE))
 
 lint:  ## style, types, import contracts
 	$(call setup,--dev)

@@ -38,7 +38,7 @@ class Account:
         self.submits.append(Submit(key, answer, seconds))
 
     def keys(self, answer: Answer) -> set[str]:
-        """Those that were answered so. Where a caller asked again, `ok` outweighs `unknown`, and that `failed`."""
+        """Those that were answered so; if asked again, `ok` outweighs `unknown`, and that `failed`."""
         heard: dict[str, set[Answer]] = {}
         for submit in self.submits:
             heard.setdefault(submit.key, set()).add(submit.answer)

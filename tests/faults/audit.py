@@ -13,8 +13,8 @@ import psycopg
 INSTALL = """
 CREATE TABLE fault_audit (
     id bigserial PRIMARY KEY, job uuid NOT NULL, attempt int NOT NULL, holder uuid,
-    before text NOT NULL, after text NOT NULL, code text NOT NULL, failures int NOT NULL, crashes int NOT NULL,
-    at timestamptz NOT NULL);
+    before text NOT NULL, after text NOT NULL, code text NOT NULL,
+    failures int NOT NULL, crashes int NOT NULL, at timestamptz NOT NULL);
 CREATE FUNCTION fault_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO fault_audit (job, attempt, holder, before, after, code, failures, crashes, at)

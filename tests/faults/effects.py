@@ -1,7 +1,7 @@
 """The effect log: a file outside the system under test, to which every effect adds a line.
 
-`key word pid`: O_APPEND writes of a line are whole, whoever writes. The word is `effect`, or `done` at the end
-of a plain Celery task, which has no database to say so.
+A line begins with the effect's key and ends with the process; O_APPEND writes are whole, whoever writes. Its
+second word is `done` at the end of a plain Celery task, which has no database to say so.
 """
 
 from __future__ import annotations

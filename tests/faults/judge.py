@@ -39,7 +39,7 @@ class JobRow:
 
 @dataclass(frozen=True)
 class Budgets:
-    """What must not be exceeded: attempts that failed, worker deaths, seconds to recover, seconds a caller waits."""
+    """What must not be exceeded: failures, worker deaths, seconds to recover, seconds a caller waits."""
 
     failures: int = 3
     deaths: int = 3

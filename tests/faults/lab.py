@@ -311,7 +311,7 @@ class Lab:
         )  # fmt: skip
 
     def next_round(self) -> None:
-        """Forget what was, for another variant of the same case on the same servers. Stop its workers first."""
+        """Forget what was, for another variant on the same servers. Stop its workers first."""
         self.sql("TRUNCATE millrace_job, fault_audit CASCADE")
         with self.broker() as broker:
             broker.flushall()

@@ -17,17 +17,18 @@ TABLE = DOCS / "reliability.md"
 MEMORY = DOCS / "reliability.json"
 HEAD = """# Reliability, measured
 
-What was injected, and what became of the jobs. `make faults` runs every case against real servers and writes this
-page; `make faults CASE=7` runs one. How the suite is built and what its judge demands: [faults](explain/faults.md).
+What was injected, and what became of the jobs. `make faults` runs every case against real servers and writes
+this page; `make faults CASE=7` runs one. How the suite is built and what its judge demands:
+[faults](explain/faults.md).
 
-**Lost**: accepted jobs that did not end, or whose effect never happened. **Doubled**: attempts finished twice, or
-effects that happened twice though guarded by `context.once` or the item ledger. **Uncertain**: effects about which
-nobody can know, named as such in the ledger. **Recovery**: the longest time from the fault (or from its end, if it
-lasted) to the next start of a job that it interrupted. The lease here is 4 s and the sweep 0.5 s, a fifteenth and a
-tenth of the defaults.
-
-The control arm is plain Celery 5.7 on Redis with `acks_late`, `reject_on_worker_lost` and a prefetch of 1, under the same
-fault: *lost / doubled* of its tasks, and what its broker still held when the case was over.
+- **Lost**: accepted jobs that did not end, or whose effect never happened.
+- **Doubled**: attempts finished twice, or effects that happened twice though guarded by `context.once` or the
+  item ledger.
+- **Uncertain**: effects about which nobody can know, named as such in the ledger.
+- **Recovery**: the longest time from the fault (from its end, if it lasted) to the next start of a job
+  that it interrupted. The lease here is 4 s, the sweep 0.5 s: a fifteenth and a tenth of the defaults.
+- **Plain Celery**: 5.7 on Redis with `acks_late`, `reject_on_worker_lost` and a prefetch of 1, under the same
+  fault: how many of its tasks were lost / done twice, and what its broker still held back at the end.
 """
 
 
@@ -57,8 +58,10 @@ def page(memory: dict[str, Any]) -> str:
 
 def summary(memory: dict[str, Any]) -> list[str]:
     """One line for each case."""
-    lines = ["| # | case | jobs | lost | doubled | uncertain | recovery | plain Celery: jobs, lost / doubled |",
-             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| # | case | jobs | lost | doubled | uncertain | recovery | plain Celery: jobs, lost / doubled |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for number, case in all_cases().items():
         if (found := memory.get(str(number))) is None:
             why = case.not_built or "not run yet"
@@ -72,8 +75,8 @@ def summary(memory: dict[str, Any]) -> list[str]:
         times = [row["recovery"] for row in rows if row["recovery"] is not None]
         mark = "" if all(row["has_passed"] for row in rows) else " **(failed)**"
         lines.append(
-            f"| [{number}](#case-{number}) | {case.title}{mark} | {total(rows, 'jobs')} | {total(rows, 'lost')} |"
-            f" {total(rows, 'doubled')} | {total(rows, 'uncertain')} |"
+            f"| [{number}](#case-{number}) | {case.title}{mark} | {total(rows, 'jobs')} |"
+            f" {total(rows, 'lost')} | {total(rows, 'doubled')} | {total(rows, 'uncertain')} |"
             f" {f'{max(times):.1f} s' if times else '–'} | {plain} |"
         )
     return [*lines, ""]
@@ -101,7 +104,8 @@ def table_row(row: dict[str, Any]) -> str:
         filter(None, [*("**" + cell(text) + "**" for text in row["violations"]), cell(row["note"])])
     )
     return (
-        f"| {cell(row['variant'])}: {cell(row['injected'])} | {row['jobs']} | {row['lost']} | {row['doubled']} |"
+        f"| {cell(row['variant'])}: {cell(row['injected'])} | {row['jobs']} | {row['lost']} |"
+        f" {row['doubled']} |"
         f" {row['uncertain']} | {seconds(row['recovery'])} | {plain(row)} | {said} |"
     )
 

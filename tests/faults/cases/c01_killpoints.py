@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from tests.faults.account import Answer
-from tests.faults.case import Case, Row, Size, row
+from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.control.plant import Control, Plant
 from tests.faults.judge import Budgets
 from tests.faults.lab import RECOVERY, Lab
 
 IN_CHILD = (
     "bell.received", "claim.before", "claim.after_commit", "run.mid", "effect.before", "effect.after",
-    "settle.after", "finish.before", "finish.after_commit", "renew.before",
+    "settle.after", "finish.before", "finish.after_commit", "renew.before", "ring.before", "ring.after",
 )  # fmt: skip
-IN_MAIN = ("sweep.after_ring", "ring.before", "ring.after")
+IN_MAIN = ("sweep.after_ring", "rescue.after_select")
+"""Points that the timers of a main pass; the first kill there needs no job to pass it."""
 IN_FRONT = ("submit.before_commit", "submit.after_commit")
-QUICK = {"claim.after_commit", "effect.after", "finish.before", "finish.after_commit", "submit.before_commit"}
+QUICK = frozenset({"claim.after_commit", "effect.after", "finish.before", "submit.before_commit"})
 PLAIN = {"run.mid": "before", "effect.before": "before", "effect.after": "after", "finish.before": "after"}
-"""Where plain Celery has the same moment: before the effect, and between the effect and the acknowledgement."""
+"""Where plain Celery has the same moment: before the effect, and between it and the acknowledgement."""
+FIRST = frozenset({"renew.before", "bell.received", "ring.before", "ring.after"})
+"""Points that a child may pass only once under this load; at the others the third passage kills."""
 JOBS = 50
-SLOW = {"renew.before": "gate"}
 
 
 def run(size: Size) -> Iterator[Row]:
-    """A child dies at each point, then its main; then the front in the middle of a submit."""
+    """A child dies at each point, then its main; then mains in their timers, the front, and Beat."""
     with Lab() as lab:
         for point in IN_CHILD:
             for action, who in (("kill", "child"), ("kill_main", "main")):
-                if size.is_quick and (point not in QUICK or who == "main"):
-                    continue
-                yield kill_worker(lab, point, action, who, size)
+                if not size.is_quick or (point in QUICK and who == "child"):
+                    yield kill_worker(lab, point, action, who, size)
+        for point in IN_MAIN:
+            if not size.is_quick:
+                yield kill_timers(lab, point, size)
         for point in IN_FRONT:
             if not size.is_quick or point in QUICK:
                 yield kill_front(lab, point, size)
+        if not size.is_quick:
+            yield kill_beat(lab)
 
 
 def kill_worker(lab: Lab, point: str, action: str, who: str, size: Size) -> Row:
-    """Two workers with two children each; the third passage kills."""
+    """Two workers with two children each; one of the four, or its main, dies there."""
     lab.next_round()
-    nth = 1 if point in {"renew.before", "bell.received"} else 3
+    nth = 1 if point in FIRST else 3
     victims = [lab.worker(slots=2, FAILPOINT=f"{point}:{action}:{nth}") for _ in range(2)]
     gate = lab.folder / "gate"
     gate.unlink(missing_ok=True)
     if point == "renew.before":
-        lab.submit("test.once", gate=str(gate))  # a job that lasts until the heartbeat beat
+        lab.submit("test.once", gate=str(gate))  # lasts until a heartbeat was due
     lab.submit_mix(size.of(JOBS, 18))
     lab.reached(point)
     gate.touch()
@@ -52,6 +59,65 @@ def kill_worker(lab: Lab, point: str, action: str, who: str, size: Size) -> Row:
     for victim in victims:
         victim.stop()
     return row(point, f"SIGKILL to the {who}", verdict, control=control(lab, point, action, size))
+
+
+def kill_timers(lab: Lab, point: str, size: Size) -> Row:
+    """A main dies in its timers, in the middle of a transaction for rescue; another has to do the same."""
+    lab.next_round()
+    # A child that dies when its main is to rescue its job leaves a lease to run out.
+    lost = lab.worker(slots=1, FAILPOINT="run.mid:kill_main")
+    lab.submit_mix(size.of(JOBS, 18))
+    lab.reached("run.mid")
+    lost.stop()
+    victims = [lab.worker(slots=2, FAILPOINT=f"{point}:kill") for _ in range(2)]
+    lab.reached(point)
+    verdict = lab.judge()
+    for victim in victims:
+        victim.stop()
+    return row(point, "SIGKILL to the main in its timers", verdict)
+
+
+def kill_front(lab: Lab, point: str, size: Size) -> Row:
+    """The process that submits dies before or after its commit."""
+    lab.next_round()
+    worker = lab.worker()
+    jobs = size.of(JOBS, 10)
+    # The last one, so that no later bell wakes the worker for the job that nobody rang for.
+    door = lab.door(FAILPOINT=f"{point}:kill:{jobs}")
+    answers = [door.submit("test.once")[1] for _ in range(jobs)]
+    lab.struck((lab.once / point).stat().st_mtime)
+    verdict = lab.judge()
+    worker.stop()
+    door.stop()
+    found = row(
+        point, "SIGKILL to the front", verdict, note=f"{answers.count(Answer.UNKNOWN)} answer unknown"
+    )
+    return expect(found, answers.count(Answer.UNKNOWN) == 1, "the front did not die")
+
+
+def kill_beat(lab: Lab) -> Row:
+    """Beat dies between a schedule's job and its own note that it ran; the next Beat fires once."""
+    from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+    lab.next_round()
+    key = lab.key()
+    every, _ = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
+    schedule = PeriodicTask.objects.create(
+        name="faults", task="test.once", interval=every, one_off=True, kwargs=json.dumps(lab.payload(key))
+    )
+    worker = lab.worker()
+    first = lab.beat(FAILPOINT="tick.after_insert:kill")
+    lab.reached("tick.after_insert")
+    first.wait(10)
+    second = lab.beat()
+    lab.eventually(lambda: lab.state(key) == "succeeded", what="the next Beat fires")
+    lab.account.note(key, Answer.OK)
+    verdict = lab.judge()
+    second.kill()
+    worker.stop()
+    schedule.delete()
+    found = row("tick.after_insert", "SIGKILL to Beat", verdict, control_note="plain Beat keeps no such note")
+    return expect(found, len(lab.jobs()) == 1, f"one firing made {len(lab.jobs())} jobs")
 
 
 def control(lab: Lab, point: str, action: str, size: Size) -> Control | None:
@@ -70,25 +136,9 @@ def control(lab: Lab, point: str, action: str, size: Size) -> Control | None:
     return found
 
 
-def kill_front(lab: Lab, point: str, size: Size) -> Row:
-    """The process that submits dies before or after its commit."""
-    lab.next_round()
-    worker = lab.worker()
-    door = lab.door(FAILPOINT=f"{point}:kill:3")
-    answers = [door.submit("test.once")[1] for _ in range(size.of(JOBS, 10))]
-    lab.struck((lab.once / point).stat().st_mtime)
-    verdict = lab.judge()
-    worker.stop()
-    door.stop()
-    found = row(
-        point, "SIGKILL to the front", verdict, note=f"{answers.count(Answer.UNKNOWN)} answer unknown"
-    )
-    return found
-
-
 CASE = Case(
     1,
-    "Kill at every failpoint of a job's life, in child, main and front",
+    "Kill at every failpoint of a job's life, in child, main, front and Beat",
     "nothing is lost, no attempt finished twice, attempts bounded, effects once or uncertain",
     run,
 )

@@ -1,1 +1,4 @@
-"""The control arm: plain Celery with good settings, under the same faults. A fault that hurts nobody proves nothing."""
+"""The control arm: plain Celery with good settings, under the same faults.
+
+A fault that hurts nobody proves nothing.
+"""

@@ -29,8 +29,11 @@ app.conf.update(
 
 @app.task(name="control.work")
 def work(key: str, log: str, do: str = "", gate: str = "", seconds: float = 0, once: str = "") -> None:
-    """Leave an effect, then say that it is done. `do` names a fault and its place: `kill@before`, `kill@after`,
-    `kill_main@before`, `stop@before`, …; with a folder `once`, it happens once for all workers."""
+    """Leave an effect, then say that it is done.
+
+    `do` names a fault and its place: `kill@before`, `kill@after`, `kill_main@before`, `stop@before`, …; with
+    a folder `once`, it happens once for all workers.
+    """
     act(do, "before", once)
     wait(gate, seconds)
     leave(log, key, "effect")

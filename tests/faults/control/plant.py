@@ -25,8 +25,11 @@ QUIET_SECONDS = 8.0
 
 @dataclass(frozen=True)
 class Control:
-    """What plain Celery made of the same fault. `held`: messages its broker keeps back (the visibility timeout
-    is an hour by default); `note` is what else was seen."""
+    """What plain Celery made of the same fault.
+
+    `held` counts messages that its broker keeps back (the visibility timeout is an hour by default); `note`
+    is what else was seen.
+    """
 
     jobs: int
     lost: int
