@@ -82,9 +82,10 @@ def kill_front(lab: Lab, point: str, size: Size) -> Row:
     lab.next_round()
     worker = lab.worker()
     jobs = size.of(JOBS, 10)
-    # The last one, so that no later bell wakes the worker for the job that nobody rang for.
     door = lab.door(FAILPOINT=f"{point}:kill:{jobs}")
-    answers = [door.submit("test.once")[1] for _ in range(jobs)]
+    answers = [door.submit("test.once")[1] for _ in range(jobs - 1)]
+    lab.drain()  # nobody is awake any more, and no later bell wakes anybody for the job nobody rang for
+    answers.append(door.submit("test.once")[1])
     lab.struck((lab.once / point).stat().st_mtime)
     verdict = lab.judge()
     worker.stop()

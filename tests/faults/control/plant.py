@@ -64,6 +64,9 @@ class Plant:
         """A worker, connected."""
         self._workers += 1
         environment = {**os.environ, "CONTROL_BROKER": url or self.url}
+        # Celery would load our Django project, logging included, and its command reads BROKER_URL.
+        for name in ("DJANGO_SETTINGS_MODULE", "BROKER_URL"):
+            environment.pop(name, None)
         if visibility is not None:
             environment["CONTROL_VISIBILITY"] = str(visibility)
         worker = PlainWorker(self.folder / f"worker{self._workers}.log", slots, options, environment)
