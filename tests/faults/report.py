@@ -116,6 +116,7 @@ def plain(row: dict[str, Any]) -> str:
     if control is None:
         return cell(row["control_note"]) or "no such moment"
     held = f", {control['held']} held back" if control["held"] else ""
+    held += f", {control['again']} done but to run again" if control.get("again") else ""
     note = f"; {cell(control['note'])}" if control["note"] else ""
     return f"{control['jobs']} jobs: {control['lost']} / {control['doubled']}{held}{note}"
 

@@ -27,14 +27,15 @@ QUIET_SECONDS = 8.0
 class Control:
     """What plain Celery made of the same fault.
 
-    `held` counts messages that its broker keeps back (the visibility timeout is an hour by default); `note`
-    is what else was seen.
+    `held` counts messages that its broker keeps back (the visibility timeout is an hour by default); `again`
+    are those of them whose task is done, so that it will run again then; `note` is what else was seen.
     """
 
     jobs: int
     lost: int
     doubled: int
     held: int = 0
+    again: int = 0
     note: str = ""
 
 
@@ -107,10 +108,10 @@ class Plant:
     def verdict(self, note: str = "", *, timeout: float = 60) -> Control:
         """Drain, and count."""
         self.drain(timeout)
-        effects, missing = self.effects.effects(), set(self.keys) - self.effects.done()
-        held = missing & self._held()
+        effects, missing, kept = self.effects.effects(), set(self.keys) - self.effects.done(), self._held()
+        held, again = missing & kept, kept - missing
         doubled = sum(1 for key in self.keys if effects[key] > 1)
-        return Control(len(self.keys), len(missing) - len(held), doubled, len(held), note)
+        return Control(len(self.keys), len(missing) - len(held), doubled, len(held), len(again), note)
 
     def _held(self) -> set[str]:
         """Keys of messages that the broker still has: unacknowledged, or in a queue that nobody empties."""
