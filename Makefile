@@ -1,7 +1,7 @@
 # Millrace: `make help` says what there is. Only Python 3.11 or newer is needed; the rest comes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench faults lint requirements
+.PHONY: help demo up test bench faults soak lint requirements
 MAKEFLAGS += --no-print-directory
 
 RUN := .venv/bin/python
@@ -42,6 +42,10 @@ bench:  ## drain of tiny jobs, beside Celery   JOBS=20000 ROUNDS=3
 faults:  ## every fault, beside plain Celery    CASE=1,2
 	$(call setup,--dev)
 	@exec $(RUN) -m tests.faults $(if $(CASE),--case $(CASE))
+
+soak:  ## a long load under random kills       N=200000
+	$(call setup,--dev)
+	@exec $(RUN) -m tests.faults.soak $(if $(N),--jobs $(N))
 
 lint:  ## style, types, import contracts
 	$(call setup,--dev)

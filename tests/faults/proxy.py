@@ -73,6 +73,12 @@ class Proxy:
         for pair in pairs:
             pair.close()
 
+    def lose(self) -> None:
+        """What is open stands, and forwards nothing any more; new connections pass: a path that was lost."""
+        with self._lock:
+            for pair in self._pairs:
+                pair.is_lost = True
+
     def drop_reply(self, pattern: bytes, times: int = 1) -> None:
         """The next `times` times the client sends `pattern`, forward it, and reset before the answer."""
         with self._lock:
@@ -124,13 +130,18 @@ class Pair:
         self.proxy = proxy
         self.client = client
         self.server = server
+        self.is_lost = False
         self._is_mute = False
+        self._is_closed = threading.Event()
+        self._directions = 2
+        self._ending = threading.Lock()
 
     def start(self) -> None:
         threading.Thread(target=self._forward, daemon=True).start()
         threading.Thread(target=self._answer, daemon=True).start()
 
     def close(self) -> None:
+        self._is_closed.set()
         reset(self.client)
         reset(self.server)
 
@@ -154,16 +165,24 @@ class Pair:
                 self._wait()
                 self.client.sendall(data)
         self._end(self.client)
-        self.proxy._forget(self)
 
     def _wait(self) -> None:
         self.proxy._may_pass.wait()
+        if self.is_lost:
+            self._is_closed.wait()
         if self.proxy.delay:
             threading.Event().wait(self.proxy.delay)
 
     def _end(self, side: socket.socket) -> None:
         with contextlib.suppress(OSError):
             side.shutdown(socket.SHUT_WR)
+        with self._ending:
+            self._directions -= 1
+            if self._directions:
+                return
+        self.client.close()
+        self.server.close()
+        self.proxy._forget(self)
 
 
 def reset(connection: socket.socket) -> None:

@@ -44,6 +44,14 @@ def write(number: int, rows: list[dict[str, Any]]) -> None:
     TABLE.write_text(page(memory))
 
 
+def write_soak(**found: Any) -> None:
+    """Remember a soak, and write the page."""
+    memory = remembered()
+    memory["soak"] = found | {"at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "machine": machine()}
+    MEMORY.write_text(json.dumps(memory, indent=1, sort_keys=True) + "\n")
+    TABLE.write_text(page(memory))
+
+
 def remembered() -> dict[str, Any]:
     """What earlier runs found, by case."""
     return json.loads(MEMORY.read_text()) if MEMORY.exists() else {}
@@ -51,9 +59,8 @@ def remembered() -> dict[str, Any]:
 
 def page(memory: dict[str, Any]) -> str:
     """The whole page."""
-    return "\n".join(
-        [HEAD, *summary(memory), *(part for number in all_cases() for part in section(number, memory))]
-    )
+    cases = [part for number in all_cases() for part in section(number, memory)]
+    return "\n".join([HEAD, *summary(memory), *soak(memory), *cases])
 
 
 def summary(memory: dict[str, Any]) -> list[str]:
@@ -95,6 +102,27 @@ def section(number: int, memory: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [table_row(row) for row in found["rows"]]
+    return [*lines, "", f"{found['at']} UTC, {found['machine']}.", ""]
+
+
+def soak(memory: dict[str, Any]) -> list[str]:
+    """The long run under random kills."""
+    found = memory.get("soak")
+    if found is None:
+        return []
+    kills = ", ".join(f"{count} × {name}" for name, count in sorted(found["kills"].items()))
+    bad = "; ".join(f"**{cell(text)}**" for text in found["violations"]) or "the judge found nothing"
+    lines = [
+        "## Soak",
+        "",
+        f"{found['jobs']:,} jobs in {found['seconds']:.0f} s under random kills ({kills}):"
+        f" {found['lost']} lost, {found['doubled']} doubled, {found['uncertain']} uncertain; {bad}.",
+        "",
+        "| process | memory before → after | descriptors before → after |",
+        "|---|---|---|",
+    ]
+    for name, (megabytes, files, megabytes_after, files_after) in found["use"].items():
+        lines.append(f"| {name} | {megabytes:.0f} → {megabytes_after:.0f} MB | {files} → {files_after} |")
     return [*lines, "", f"{found['at']} UTC, {found['machine']}.", ""]
 
 

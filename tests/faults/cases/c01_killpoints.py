@@ -13,8 +13,10 @@ from tests.faults.lab import RECOVERY, Lab
 
 IN_CHILD = (
     "bell.received", "claim.before", "claim.after_commit", "run.mid", "effect.before", "effect.after",
-    "settle.after", "finish.before", "finish.after_commit", "renew.before", "ring.before", "ring.after",
+    "settle.after", "finish.before", "finish.after_commit", "renew.before",
 )  # fmt: skip
+IN_RINGER = ("ring.before", "ring.after")
+"""Points that every process passes that rings: a main too, whose parent is not ours to kill."""
 IN_MAIN = ("sweep.after_ring", "rescue.after_select")
 """Points that the timers of a main pass; the first kill there needs no job to pass it."""
 IN_FRONT = ("submit.before_commit", "submit.after_commit")
@@ -33,6 +35,9 @@ def run(size: Size) -> Iterator[Row]:
             for action, who in (("kill", "child"), ("kill_main", "main")):
                 if not size.is_quick or (point in QUICK and who == "child"):
                     yield kill_worker(lab, point, action, who, size)
+        for point in IN_RINGER:
+            if not size.is_quick:
+                yield kill_worker(lab, point, "kill", "child or main that rings", size)
         for point in IN_MAIN:
             if not size.is_quick:
                 yield kill_timers(lab, point, size)

@@ -1,0 +1,200 @@
+"""`make soak`: a long load under random kills, then the judge, and what memory and descriptors became.
+
+Every few seconds one of these, by chance: SIGKILL to a pool child, to a worker's main, to Beat, to Redis
+(which comes back empty), or the end of every PostgreSQL connection. What was killed whole is started again,
+as a supervisor would. `python -m tests.faults.soak [--jobs 200000] [--seed 7] [--every 4]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psutil
+
+from tests.faults import report
+from tests.faults.lab import Lab
+
+KINDS = ("test.ok", "test.tiny", "test.tiny", "test.tiny", "test.once")
+CHUNK = 500
+BACKLOG = 5_000
+"""How many jobs may wait before the load pauses: the line stays long, and the clock tells something."""
+WORKERS = 2
+DRAIN_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class Use:
+    """What one process holds: memory of its own (MB) and open descriptors."""
+
+    megabytes: float
+    descriptors: int
+
+
+class Soak:
+    """The system under load, and the one who breaks it."""
+
+    def __init__(self, lab: Lab, chance: random.Random, every: float) -> None:
+        self.lab = lab
+        self.chance = chance
+        self.every = every
+        self.kills: Counter[str] = Counter()
+        self.workers = [lab.worker(slots=2) for _ in range(WORKERS)]
+        self.beat = lab.beat()
+
+    def run(self, load: threading.Thread) -> None:
+        """Break things as long as the load goes on; afterwards everything is back.
+
+        In the main thread: servers end with the thread that started them.
+        """
+        acts: dict[str, Callable[[], None]] = {
+            "child": self._kill_child,
+            "main": self._kill_main,
+            "Beat": self._kill_beat,
+            "Redis": self._kill_redis,
+            "PostgreSQL connections": self._end_connections,
+        }
+        load.start()
+        while load.is_alive():
+            load.join(self.every * self.chance.uniform(0.5, 1.5))
+            name = self.chance.choice(list(acts))
+            acts[name]()
+            self.kills[name] += 1
+            self._mend()
+
+    def use(self) -> dict[str, Use]:
+        """Process → what it holds; children and servers included."""
+        found: dict[str, Use] = {}
+        for place, worker in enumerate(self.workers, start=1):
+            found[f"worker {place}"] = use(psutil.Process(worker.pid))
+            for slot, child in enumerate(psutil.Process(worker.pid).children(), start=1):
+                found[f"worker {place}, child {slot}"] = use(child)
+        found["Beat"] = use(psutil.Process(self.beat.pid))
+        found["Redis"] = use(psutil.Process(self.lab.redis.pid))
+        found["PostgreSQL"] = use(psutil.Process(self.lab.postgres.pid))
+        return found
+
+    def _mend(self) -> None:
+        """What a supervisor does: start again what ended."""
+        for place, worker in enumerate(self.workers):
+            if worker.main.poll() is not None:
+                worker.stop()
+                self.workers[place] = self.lab.worker(slots=2)
+        if self.beat.poll() is not None:
+            self.beat = self.lab.beat()
+
+    def _kill_child(self) -> None:
+        children = [child for worker in self.workers for child in worker.children]
+        if children:
+            kill(self.chance.choice(children))
+
+    def _kill_main(self) -> None:
+        worker = self.chance.choice(self.workers)
+        kill(worker.pid)
+        worker.main.wait(10)
+
+    def _kill_beat(self) -> None:
+        kill(self.beat.pid)
+        self.beat.wait(10)
+
+    def _kill_redis(self) -> None:
+        self.lab.redis.kill()
+        self.lab.redis.start()
+
+    def _end_connections(self) -> None:
+        self.lab.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'millrace%%' AND pid <> pg_backend_pid()"
+        )
+
+
+def use(process: psutil.Process) -> Use:
+    """Memory that would be free without it, and its descriptors."""
+    return Use(process.memory_full_info().uss / 1e6, process.num_fds())
+
+
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def load(lab: Lab, jobs: int, soak: Soak) -> None:
+    """Hand in that many, never too far ahead of the workers; say how far it is."""
+    begun, sent = time.monotonic(), 0
+    while sent < jobs:
+        if lab.count("queued", "retrying", "scheduled") < BACKLOG:
+            kind = KINDS[sent // CHUNK % len(KINDS)]
+            sent += len(lab.submit_many(kind, min(CHUNK, jobs - sent)))
+        else:
+            threading.Event().wait(0.2)
+        tell(sent, jobs, begun, soak)
+
+
+def tell(sent: int, jobs: int, begun: float, soak: Soak) -> None:
+    """One line, rewritten on a terminal."""
+    spent = time.monotonic() - begun
+    left = spent / max(sent, 1) * (jobs - sent)
+    line = (
+        f"{sent:>7,} of {jobs:,} handed in, {sum(soak.kills.values())} kills, about {left / 60:.1f} min left"
+    )
+    if sys.stdout.isatty():
+        print(f"\r{line}  ", end="", flush=True)
+    elif sent % (CHUNK * 40) == 0:
+        print(line, flush=True)
+
+
+def main() -> int:
+    """The whole run; 1 if the judge found anything."""
+    asked = arguments()
+    print(f"{asked.jobs:,} jobs, a kill about every {asked.every:g} s, seed {asked.seed}", flush=True)
+    with Lab() as lab:
+        soak = Soak(lab, random.Random(asked.seed), asked.every)
+        load(lab, min(2 * CHUNK, asked.jobs), soak)  # everything is warm before it is weighed
+        lab.drain(DRAIN_SECONDS)
+        before, begun = soak.use(), time.monotonic()
+        soak.run(threading.Thread(target=load, args=(lab, asked.jobs, soak), name="load", daemon=True))
+        lab.drain(DRAIN_SECONDS)
+        spent = time.monotonic() - begun
+        lab.faults.clear()
+        verdict = lab.judge()
+        after = soak.use()
+    print(f"\n{verdict.jobs:,} jobs in {spent:.0f} s, killed: {dict(soak.kills)}")
+    print(f"lost {verdict.lost}, doubled {verdict.doubled}, uncertain {verdict.uncertain}")
+    for name in sorted(before.keys() & after.keys()):
+        was, now = before[name], after[name]
+        print(
+            f"  {name:<20} {was.megabytes:6.1f} → {now.megabytes:6.1f} MB,"
+            f" {was.descriptors:>3} → {now.descriptors:>3} descriptors"
+        )
+    for violation in verdict.violations:
+        print(f"  {violation}")
+    if not asked.no_report:
+        report.write_soak(
+            jobs=verdict.jobs, seconds=spent, kills=dict(soak.kills), lost=verdict.lost,
+            doubled=verdict.doubled, uncertain=verdict.uncertain, violations=verdict.violations,
+            use={name: [*vars(before[name]).values(), *vars(after[name]).values()]
+                 for name in sorted(before.keys() & after.keys())},
+        )  # fmt: skip
+    return 1 if verdict.violations else 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=200_000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--every", type=float, default=4.0, help="seconds between two kills, on average")
+    parser.add_argument("--no-report", action="store_true", help="leave docs/reliability.md as it is")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
