@@ -53,10 +53,11 @@ def release_jobs(held: Mapping[UUID, int], *, holder: UUID, db: Database) -> set
 
 
 def hand_back(held: Mapping[UUID, int], holder: UUID, db: Database) -> list[Row]:
-    """The move, and what the cancelled ones leave behind, in one transaction."""
+    """The move, its place in the timeline, and what the cancelled ones leave behind, in one transaction."""
     params = {"holder": holder, "ids": list(held), "attempts": list(held.values()), "error": STOPPED}
     with db.atomic():
         rows = RELEASE.run(db, params)
+        events.record([(row[0], "released", row[3], "", "") for row in rows if row[4] == State.QUEUED], db=db)
         if ended := [row for row in rows if row[4] == State.CANCELLED]:
             events.record([(row[0], "cancelled", row[3], "", STOPPED) for row in ended], db=db)
             items.leave_uncertain([row[0] for row in ended], db=db)
