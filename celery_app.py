@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 SOCKET_SECONDS = 2.0
 """No call to the broker may take longer: redis-py has no time limit of its own, and a frozen Redis once
 held a web request for 40 s."""
+HEALTH_SECONDS = 5
+"""How often a connection to Redis that seems to wait is asked whether it lives."""
 
 app = Celery("millrace")
 # Defaults, so that a project's own CELERY_… settings win where they differ.
@@ -22,6 +24,7 @@ app.add_defaults(
         "task_ignore_result": True,
         "task_default_queue": "tasks",
         "worker_prefetch_multiplier": 1,
+        "worker_consumer": "workers.consumer:Consumer",
         "worker_hijack_root_logger": False,
         "worker_enable_remote_control": True,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
@@ -32,6 +35,12 @@ app.add_defaults(
             "socket_timeout": SOCKET_SECONDS,
             "socket_connect_timeout": SOCKET_SECONDS,
             "socket_keepalive": True,
+            # A consumer that waits on a half-open connection gives it up after 2 x this + 1 s; kombu's
+            # 25 s would be 51.
+            "health_check_interval": HEALTH_SECONDS,
+            # The same limits in the words of RabbitMQ's client.
+            "read_timeout": SOCKET_SECONDS,
+            "write_timeout": SOCKET_SECONDS,
         },
         "result_expires": None,
     }

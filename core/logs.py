@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@")
 HIDDEN = "***"
 TAKEN_OVER = ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn.error", "gunicorn.access")
 """Loggers of servers that bring handlers of their own."""
-BELL = "millrace.bell"
+BELLS_AND_CANARIES = {"millrace.bell", "millrace.canary"}
 BELLS = {"celery.worker.strategy", "celery.app.trace"}
 """Where Celery says that it received and did a task."""
 
@@ -75,11 +75,11 @@ def drop_private(
 
 
 class NoBells(logging.Filter):
-    """Leaves out what Celery says about each bell it hears: up to hundreds a second, and no news."""
+    """Leaves out what Celery says about each bell or canary: up to hundreds a second, and no news."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         task = getattr(record, "data", None) or {}
-        return record.levelno > logging.INFO or task.get("name") != BELL
+        return record.levelno > logging.INFO or task.get("name") not in BELLS_AND_CANARIES
 
 
 def renderers(style: str) -> list[structlog.typing.Processor]:

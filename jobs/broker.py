@@ -12,7 +12,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -30,6 +31,9 @@ LAST_WORD_SECONDS = 1.0
 """How long a process that ends waits for its last bells to leave."""
 QUIET_SECONDS = 30.0
 """How often a broker that stays away is worth a log line."""
+
+Send = Callable[[Connection], None]
+"""Something the ringer does with its connection to the broker."""
 
 
 def bell_queue(name: str) -> Queue:
@@ -56,7 +60,11 @@ class Ringer:
 
     def ring(self, queue: str) -> None:
         """Remember the queue and wake the thread."""
-        self._wanted[queue] = None
+        self.post(queue, partial(publish, bell_queue(queue)))
+
+    def post(self, name: str, send: Send) -> None:
+        """Have the thread do this soon; of several under one name, the newest."""
+        self._wanted[name] = send
         self._wake.set()
         if self._thread is None:
             self._start()
@@ -70,13 +78,18 @@ class Ringer:
             self._idle.wait(0.01)
         return True
 
+    def hang_up(self) -> None:
+        """The next bell goes through a new connection."""
+        self._is_stale = True
+
     def _reset(self) -> None:
-        self._wanted: dict[str, None] = {}  # in order, each once; single operations are atomic
+        self._wanted: dict[str, Send] = {}  # in order, each once; single operations are atomic
         self._wake = threading.Event()
         self._idle = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._connection: Connection | None = None
+        self._is_stale = False
         self._is_publishing = False
         self._rung_at: dict[str, float] = {}
         self._complained_at = float("-inf")
@@ -102,16 +115,16 @@ class Ringer:
                 if wait > 0:
                     threading.Event().wait(wait)
                 # Out of the set first: a ring from now on is for work this bell may come too early for.
-                self._wanted.pop(queue, None)
+                send = self._wanted.pop(queue)
                 self._rung_at[queue] = time.monotonic()
-                self._publish(queue)
+                self._publish(queue, send)
         finally:
             self._is_publishing = False
 
-    def _publish(self, queue: str) -> None:
+    def _publish(self, queue: str, send: Send) -> None:
         try:
             reach("ring.before")
-            publish(queue, self._connected())
+            send(self._connected())
             reach("ring.after")
         except Exception as error:  # noqa: BLE001 - whatever a client library raises, the sweep rings again
             self._drop_connection()
@@ -120,6 +133,9 @@ class Ringer:
                 log.warning("bell_lost", queue=queue, error=str(error) or type(error).__name__)
 
     def _connected(self) -> Connection:
+        if self._is_stale:
+            self._is_stale = False
+            self._drop_connection()
         if self._connection is None:
             # Kept before it is open, so that one that never opens is closed as well.
             self._connection = app.connection_for_write(connect_timeout=SOCKET_SECONDS)
@@ -135,22 +151,22 @@ class Ringer:
                 log.debug("broker_close_failed", exc_info=True)
 
 
-def publish(queue: str, connection: Connection) -> None:
+def publish(queue: Queue, connection: Connection, *, task: str = BELL) -> None:
     """Put one bell into the broker, unless one hangs there already."""
     channel = connection.default_channel
-    if is_hanging(channel, queue):
+    if is_hanging(channel, queue.name, task):
         return
     app.send_task(
-        BELL,
-        queue=bell_queue(queue),  # type: ignore[arg-type]  # the stubs forget that Celery takes a Queue
+        task,
+        queue=queue,  # type: ignore[arg-type]  # the stubs forget that Celery takes a Queue
         producer=connection.Producer(channel=channel, auto_declare=False),
-        declare=[] if is_redis(connection) else [bell_queue(queue)],
+        declare=[queue] if is_to_be_declared(queue, connection) else [],
         retry=False,
         ignore_result=True,
     )
 
 
-def is_hanging(channel: Any, queue: str) -> bool:
+def is_hanging(channel: Any, queue: str, task: str = BELL) -> bool:
     """Whether Redis holds a bell for the queue; it will be popped, and its claim made, after our commit.
 
     RabbitMQ needs no look: its queue keeps one bell.
@@ -159,15 +175,20 @@ def is_hanging(channel: Any, queue: str) -> bool:
     if client is None or not client.llen(queue):
         return False
     # Plain tasks may be in the same list: only its two ends are looked at, where bells are put and taken.
-    return any(is_bell(client.lindex(queue, end)) for end in (0, -1))
+    return any(is_bell(client.lindex(queue, end), task) for end in (0, -1))
 
 
-def is_bell(entry: bytes | str | None) -> bool:
+def is_bell(entry: bytes | str | None, task: str = BELL) -> bool:
     """Whether that is a bell, in the form Celery's messages have in Redis."""
     try:
-        return bool(json.loads(entry or "null")["headers"]["task"] == BELL)
+        return bool(json.loads(entry or "null")["headers"]["task"] == task)
     except (ValueError, TypeError, KeyError):
         return False
+
+
+def is_to_be_declared(queue: Any, connection: Connection) -> bool:
+    """RabbitMQ has to know a queue first; Redis only one that it is to forget in time."""
+    return bool(queue.expires) or not is_redis(connection)
 
 
 def is_redis(connection: Connection) -> bool:

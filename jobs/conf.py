@@ -29,6 +29,8 @@ class Conf:
     """How often progress and log lines of a running job are written."""
     grace_seconds: float = 10
     """How long after its soft time limit an attempt is ended by force."""
+    drain_seconds: float = 45
+    """How long after TERM a worker lets running jobs go on; then they are handed back, uncharged."""
     worker_deaths: int = 3
     """How many times a job may lose its worker before it is given up."""
     keep_results: str = "failed"
@@ -55,6 +57,12 @@ class Conf:
     """Who reads what the contact form takes in; empty = the installation's own sender."""
     wake_seconds: float = 0.02
     """The least time between two bells for one queue from one process."""
+    canary_seconds: float = 10
+    """How long a worker's children may hear nothing before it sends itself a canary."""
+    deaf_seconds: float = 20
+    """How long a canary or ready work may stay unheard beside an idle child before the worker reconnects."""
+    deaf_resets: int = 2
+    """How many new connections a worker that stays deaf tries before it ends, to be started again."""
     fault_tests: bool = False
     """Whether failpoints may be armed: on in fault tests, never where jobs matter."""
     failpoint: str = ""

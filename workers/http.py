@@ -36,6 +36,10 @@ Check = Callable[[], object]
 """Truthy = well; falsy or an exception = not ready."""
 
 
+class NotReady(Exception):
+    """What a check raises that can say why, for the probe's answer."""
+
+
 class WorkerHttp:
     """The server; `port` 0 means none is wanted."""
 
@@ -106,6 +110,8 @@ class WorkerHttp:
                 words[name] = "ok" if pending.result(max(deadline - time.monotonic(), 0)) else "not ready"
             except Unanswered:
                 words[name] = "no answer"
+            except NotReady as reason:
+                words[name] = str(reason)
             except Exception as error:  # noqa: BLE001 - whatever a client library raises
                 log.warning("health_check_failed", part=name, error=str(error))
                 words[name] = "unreachable"

@@ -26,7 +26,7 @@ from workers.events import Events
 from workers.pace import Pace
 from workers.record import Record
 from workers.recorder import AWAY, REPEAT_SECONDS
-from workers.shared import FLAGS, Drain
+from workers.shared import FLAGS, HEARING, Drain
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +70,7 @@ class Runner:
         """Claim, run and finish until the slice is over (True), or nothing is ready (False)."""
         ends_at = time.monotonic() + conf().slice_seconds
         is_first = True
+        HEARING.busy(conf().lease_seconds)
         while FLAGS.drain is Drain.NONE:
             limit = self.pace.batch(queue)
             jobs = self._claim(queue, limit)
@@ -97,7 +98,9 @@ class Runner:
     def _run_batch(self, queue: str, jobs: list[Claimed]) -> None:
         """Run jobs one by one; record at least every `record_seconds`; hand back what did not start."""
         started = recorded_at = time.monotonic()
-        self.leases.hold({job.id: job.attempt for job in jobs}, seconds=hold_seconds(jobs))
+        seconds = hold_seconds(jobs)
+        self.leases.hold({job.id: job.attempt for job in jobs}, seconds=seconds)
+        HEARING.busy(seconds + conf().lease_seconds)  # by then it was ended, or will never end
         outcomes: list[Outcome] = []
         try:
             for place, job in enumerate(jobs):
@@ -113,6 +116,7 @@ class Runner:
                     recorded_at = time.monotonic()
         finally:
             self.recorder.finish(outcomes)
+            HEARING.busy(conf().lease_seconds)
         self.pace.measured(queue, jobs[0].kind, time.monotonic() - started, len(jobs))
 
 

@@ -1,12 +1,23 @@
 """A few bytes that a worker's main process shares with its children: made before the fork, read by all.
 
-The main writes, the children read; a single byte needs no lock.
+Drain and events: the main writes, the children read. Hearing: the children write, the main reads. Each place
+is one byte or one aligned number written by nobody else at the time, so none needs a lock.
 """
 
 from __future__ import annotations
 
 import mmap
+import struct
+import time
+import zlib
 from enum import IntEnum
+
+SLOTS = 512
+"""More children than one main has; what is above shares the last place."""
+PLACES = 256
+"""Where bells of a queue are noted. Queues that share a place can only make the worker more patient."""
+FOR_EVER = float("inf")
+NUMBER = struct.Struct("d")
 
 
 class Drain(IntEnum):
@@ -42,4 +53,60 @@ class SharedFlags:
         self._bytes[1] = value
 
 
+class Hearing:
+    """What the children heard, and until when each may be busy (monotonic seconds, the same in all of them).
+
+    A child that is frozen, or stuck beyond every limit, does not count as busy.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = mmap.mmap(-1, (1 + SLOTS + PLACES) * NUMBER.size)
+        self.slot = 0
+        """This child's own; set after the fork."""
+
+    @property
+    def heard_at(self) -> float:
+        """When any child last began a task; 0 = never."""
+        return self._read(0)
+
+    def heard_from(self, queue: str) -> float:
+        """When a child last heard a bell of this queue; 0 = never."""
+        return self._read(1 + SLOTS + place_of(queue))
+
+    def idle(self, slots: int) -> int:
+        """How many of so many children are free to act."""
+        now = time.monotonic()
+        return sum(self._read(1 + slot) < now for slot in range(min(slots, SLOTS)))
+
+    def begin(self) -> None:
+        """This child took a task from the broker, nobody knows for how long."""
+        self._write(0, time.monotonic())
+        self.busy(FOR_EVER)
+
+    def hear(self, queue: str) -> None:
+        """The task is a bell of this queue."""
+        self._write(1 + SLOTS + place_of(queue), time.monotonic())
+
+    def busy(self, seconds: float) -> None:
+        """From now on this child may be busy for so long."""
+        self._write(1 + min(self.slot, SLOTS - 1), time.monotonic() + seconds)
+
+    def end(self) -> None:
+        """This child is free."""
+        self._write(1 + min(self.slot, SLOTS - 1), 0.0)
+
+    def _read(self, place: int) -> float:
+        value: float = NUMBER.unpack_from(self._bytes, place * NUMBER.size)[0]
+        return value
+
+    def _write(self, place: int, value: float) -> None:
+        NUMBER.pack_into(self._bytes, place * NUMBER.size, value)
+
+
+def place_of(queue: str) -> int:
+    """The same in every process."""
+    return zlib.crc32(queue.encode()) % PLACES
+
+
 FLAGS = SharedFlags()
+HEARING = Hearing()

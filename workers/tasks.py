@@ -24,12 +24,14 @@ from jobs.failpoints import reach
 from jobs.registry import KINDS, discover
 from workers.announce import Announcement
 from workers.burial import bury
+from workers.canary import CANARY, Canary, is_canary
+from workers.deaf import Deafness
 from workers.events import Events
 from workers.http import WorkerHttp
 from workers.probes import make_probes
 from workers.record import Record
 from workers.runner import Runner
-from workers.shared import FLAGS, Drain
+from workers.shared import FLAGS, HEARING, Drain
 from workers.timers import Timers
 
 log = structlog.get_logger(__name__)
@@ -44,8 +46,9 @@ brings a plain task's message again, as at-least-once promises anyway.
 RUNNER: Runner | None = None
 """This child's runner, once it was forked."""
 TIMERS: Timers | None = None
-PROBES: WorkerHttp | None = None
 """The timers of this main process (or of Beat)."""
+PROBES: WorkerHttp | None = None
+CANARY_OF_MAIN: Canary | None = None
 
 
 @app.task(name=BELL, bind=True, ignore_result=True, send_events=False)
@@ -55,7 +58,25 @@ def bell(task: Task[Any, Any]) -> None:
     reach("bell.received")
     leave_term_to_programs()
     sent = task.request.delivery_info or {}
-    RUNNER.hear(str(sent["routing_key"]))
+    queue = str(sent["routing_key"])
+    HEARING.hear(queue)
+    RUNNER.hear(queue)
+
+
+@app.task(name=CANARY, ignore_result=True, send_events=False)
+def canary() -> None:
+    """That a child began it is all there is to tell."""
+
+
+@signals.task_prerun.connect
+def begin_task(**kwargs: Any) -> None:
+    """Also for the plain tasks of others: whatever a child does, it hears."""
+    HEARING.begin()
+
+
+@signals.task_postrun.connect
+def end_task(**kwargs: Any) -> None:
+    HEARING.end()
 
 
 def leave_term_to_programs() -> None:
@@ -74,7 +95,7 @@ def configure(sender: Any, **kwargs: Any) -> None:
         sender.tasks.unregister(name)
     is_redis = str(sender.conf.broker_url).startswith(("redis", "valkey", "sentinel", "unix"))
     sender.conf.worker_disable_prefetch = is_redis
-    bell.acks_late = not is_redis
+    bell.acks_late = canary.acks_late = not is_redis
 
 
 @signals.worker_init.connect
@@ -84,6 +105,14 @@ def make_records(**kwargs: Any) -> None:
     Record.make_folder()
 
 
+@signals.celeryd_after_setup.connect
+def listen_to_canary(instance: Any = None, **kwargs: Any) -> None:
+    """Whatever queues the worker was given, it also hears its own canary."""
+    global CANARY_OF_MAIN
+    CANARY_OF_MAIN = Canary()
+    app.amqp.queues.select_add(CANARY_OF_MAIN.queue)
+
+
 @signals.worker_process_init.connect
 def start_child(sender: str | None = None, **kwargs: Any) -> None:
     """In a new pool child: bury the predecessor, then be ready to hear."""
@@ -91,8 +120,10 @@ def start_child(sender: str | None = None, **kwargs: Any) -> None:
     # TERM to the whole process group is for the main: it drains, and this child ends when its job has.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end_soon()
+    HEARING.slot = getattr(current_process(), "index", 0)
+    HEARING.end()
     try:
-        RUNNER = make_runner(sender or "", getattr(current_process(), "index", 0))
+        RUNNER = make_runner(sender or "", HEARING.slot)
     except Exception:
         # Alive but deaf it would swallow bells; the pool starts another.
         log.exception("child_failed")
@@ -137,20 +168,28 @@ def stop_child(**kwargs: Any) -> None:
 def start_timers(sender: Any = None, **kwargs: Any) -> None:
     """The main process listens: announce it, and keep time. `sender` is Celery's consumer."""
     global TIMERS, PROBES
-    plain = app.conf.task_default_queue
-
-    def queues() -> list[str]:
-        return sorted(name for name in app.amqp.queues.consume_from if name != plain)
+    assert CANARY_OF_MAIN is not None, "it was made when Celery set the worker up"
+    slots = sender.pool.num_processes
 
     def look() -> None:
         dispatcher = getattr(sender, "event_dispatcher", None)
         FLAGS.has_events = bool(dispatcher is not None and dispatcher.enabled)
 
-    TIMERS = Timers(Announcement(sender.hostname, slots=sender.pool.num_processes, queues=queues), look)
-    TIMERS.start()
-    PROBES = make_probes(TIMERS, slots=sender.pool.num_processes)
+    CANARY_OF_MAIN.slots = slots
+    deafness = Deafness(sender, CANARY_OF_MAIN, slots=slots, queues=queues_heard)
+    timers = TIMERS = Timers(Announcement(sender.hostname, slots=slots, queues=queues_heard), look)
+    timers.also("canary", conf().gate_seconds, CANARY_OF_MAIN.look)
+    timers.also("deafness", conf().sweep_seconds, lambda: deafness.look(timers.db))
+    timers.start()
+    PROBES = make_probes(timers, slots=slots, hearing=deafness)
     PROBES.start()
     release_first(signal.SIGQUIT)
+
+
+def queues_heard() -> list[str]:
+    """The queues of ours that this worker consumes now; remote control may change them."""
+    plain = app.conf.task_default_queue
+    return sorted(name for name in app.amqp.queues.consume_from if name != plain and not is_canary(name))
 
 
 def release_first(number: signal.Signals) -> None:
@@ -165,6 +204,18 @@ def release_first(number: signal.Signals) -> None:
         before(signum, frame)
 
     signal.signal(number, release)
+
+
+def release_after(seconds: float) -> None:
+    """What still runs so long after TERM is handed back: a deploy waits for no job that takes an hour."""
+
+    def release() -> None:
+        FLAGS.drain = Drain.RELEASE
+        end_children_after(conf().grace_seconds)
+
+    timer = threading.Timer(seconds, release)
+    timer.daemon = True
+    timer.start()
 
 
 def end_children_after(seconds: float) -> None:
@@ -183,11 +234,12 @@ def end_children_after(seconds: float) -> None:
 
 @signals.worker_shutting_down.connect
 def drain(how: str = "Warm", **kwargs: Any) -> None:
-    """TERM: finish what runs. QUIT, or a second Ctrl-C: hand it back."""
+    """TERM: finish what runs, for so long; then, and at QUIT or a second Ctrl-C, hand it back."""
     if how == "Cold":
         FLAGS.drain = Drain.RELEASE
     else:
         FLAGS.drain = max(FLAGS.drain, Drain.FINISH)
+        release_after(conf().drain_seconds)
         release_first(signal.SIGINT)  # by now Celery has put its cold handler there
     if TIMERS is not None:
         TIMERS.announce_now()

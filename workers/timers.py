@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 import structlog
@@ -37,6 +38,8 @@ class Step:
     name: str
     every_seconds: float
     run: Callable[[], object]
+    is_contact: bool = False
+    """Whether it asks the database something each time, so that its success is a sign of life."""
     due_at: float = field(default_factory=time.monotonic)
 
 
@@ -55,17 +58,20 @@ class Timers:
         self._thread: threading.Thread | None = None
         given = conf()
         self._steps = [
-            Step("gate", given.gate_seconds, lambda: open_gate(db=self.db)),
-            Step("sweep", given.sweep_seconds, lambda: sweep_queues(db=self.db)),
+            Step("gate", given.gate_seconds, lambda: open_gate(db=self.db), is_contact=True),
+            Step("sweep", given.sweep_seconds, lambda: sweep_queues(db=self.db), is_contact=True),
             Step("rescue", given.sweep_seconds, self._rescue),
             Step("metrics", given.flush_seconds, lambda: metrics.flush(self.db)),
         ]
         if announcement is not None:
-            self._steps.insert(
-                0, Step("announce", given.heartbeat_seconds, lambda: announcement.beat(self.db))
-            )
+            beat = partial(announcement.beat, self.db)
+            self._steps.insert(0, Step("announce", given.heartbeat_seconds, beat, is_contact=True))
         if look is not None:
-            self._steps.append(Step("look", given.gate_seconds, look))
+            self.also("look", given.gate_seconds, look)
+
+    def also(self, name: str, every_seconds: float, run: Callable[[], object]) -> None:
+        """Another step, before `start`."""
+        self._steps.append(Step(name, every_seconds, run))
 
     def start(self) -> None:
         """Begin; once."""
@@ -112,7 +118,8 @@ class Timers:
                 # One step that fails must not keep the others from their work.
                 log.exception("timer_failed", step=step.name)
             else:
-                self._keep_contact(time.monotonic())
+                if step.is_contact:
+                    self._keep_contact(time.monotonic())
 
     def _keep_contact(self, now: float) -> None:
         """The database answered. After a silence (it was frozen, or we were) contact begins anew."""
