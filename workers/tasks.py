@@ -15,7 +15,7 @@ from billiard import pool as billiard_pool
 from billiard.process import active_children, current_process
 from celery import signals
 from celery.app.task import Task
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from celery_app import app
 from jobs.broker import BELL, bell_queue
@@ -28,6 +28,7 @@ from workers.canary import CANARY, Canary, is_canary
 from workers.deaf import Deafness
 from workers.events import Events
 from workers.http import WorkerHttp
+from workers.inherited import drop_connections
 from workers.probes import make_probes
 from workers.record import Record
 from workers.runner import Runner
@@ -111,6 +112,8 @@ def listen_to_canary(instance: Any = None, **kwargs: Any) -> None:
     global CANARY_OF_MAIN
     CANARY_OF_MAIN = Canary()
     app.amqp.queues.select_add(CANARY_OF_MAIN.queue)
+    # Celery puts a queue without an exchange under its default one, where Redis would keep the name for ever.
+    CANARY_OF_MAIN.queue.exchange = Exchange("")
 
 
 @signals.worker_process_init.connect
@@ -120,6 +123,7 @@ def start_child(sender: str | None = None, **kwargs: Any) -> None:
     # TERM to the whole process group is for the main: it drains, and this child ends when its job has.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end_soon()
+    drop_connections()
     HEARING.slot = getattr(current_process(), "index", 0)
     HEARING.end()
     try:
