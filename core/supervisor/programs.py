@@ -10,7 +10,10 @@ from core.embedded.environment import PROJECT
 from core.embedded.ports import LOOPBACK, is_free
 
 ANSWER_SECONDS = 2.0
-DRAIN_SECONDS = 60.0
+DRAIN_SECONDS, GRACE_SECONDS = 45.0, 10.0
+"""The defaults of jobs/conf.py, which is not asked: the supervisor needs no Django."""
+LEAVE_SECONDS = 5.0
+"""How long a worker whose last job was handed back needs to end."""
 GRACEFUL_SECONDS = 5
 CHILDREN = 2
 CELERY = ("-m", "celery", "-A", "celery_app")
@@ -66,10 +69,15 @@ class Web(Listening):
 
 
 class Worker(Program):
-    """Ends when its running jobs have ended or were handed back."""
+    """Ends when its running jobs have ended or were handed back: it knows itself how long that may take."""
 
-    stop_seconds = DRAIN_SECONDS
     start = 0
+
+    @property
+    def stop_seconds(self) -> float:  # type: ignore[override]
+        given = self.environment()
+        drain = float(given.get("DRAIN_SECONDS", DRAIN_SECONDS))
+        return drain + float(given.get("GRACE_SECONDS", GRACE_SECONDS)) + LEAVE_SECONDS
 
     def spawn(self) -> None:
         self.start = self.log.stat().st_size if self.log.exists() else 0
