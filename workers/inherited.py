@@ -2,8 +2,8 @@
 
 A replacement is forked from a main that listens and keeps time. With its copies the broker would go on
 sending bells to a main that was killed, and a database session of the main would end when the child throws
-away the object that it never opened. The copies are replaced, not closed: a number that was closed could be given to a
-connection of our own, which the inherited object would then close.
+away the object that it never opened. The copies are replaced, not closed: a number that was closed could be
+given to a connection of our own, which the inherited object would then close.
 """
 
 from __future__ import annotations

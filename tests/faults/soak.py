@@ -51,7 +51,7 @@ class Soak:
         self.workers = [lab.worker(slots=2) for _ in range(WORKERS)]
         self.beat = lab.beat()
 
-    def run(self, load: threading.Thread) -> None:
+    def run(self, work: Callable[[], None]) -> None:
         """Break things as long as the load goes on; afterwards everything is back.
 
         In the main thread: servers end with the thread that started them.
@@ -63,6 +63,7 @@ class Soak:
             "Redis": self._kill_redis,
             "PostgreSQL connections": self._end_connections,
         }
+        load = threading.Thread(target=work, name="load", daemon=True)
         load.start()
         while load.is_alive():
             load.join(self.every * self.chance.uniform(0.5, 1.5))
@@ -70,6 +71,18 @@ class Soak:
             acts[name]()
             self.kills[name] += 1
             self._mend()
+
+    def replace_children(self) -> None:
+        """All at once: a child that was forked by a busy main holds a little more than one of the first."""
+        old = {child for worker in self.workers for child in worker.children}
+        for child in old:
+            kill(child)
+        self.lab.eventually(
+            lambda: all(
+                len(worker.children) == 2 and not old & set(worker.children) for worker in self.workers
+            ),
+            what="the pools started others",
+        )
 
     def use(self) -> dict[str, Use]:
         """Process → what it holds; children and servers included."""
@@ -158,10 +171,13 @@ def main() -> int:
     print(f"{asked.jobs:,} jobs, a kill about every {asked.every:g} s, seed {asked.seed}", flush=True)
     with Lab() as lab:
         soak = Soak(lab, random.Random(asked.seed), asked.every)
-        load(lab, min(2 * CHUNK, asked.jobs), soak)  # everything is warm before it is weighed
+        begun = time.monotonic()
+        soak.run(lambda: load(lab, asked.jobs // 10, soak))
+        soak.replace_children()
+        load(lab, 2 * CHUNK, soak)  # whoever is new is warm before it is weighed
         lab.drain(DRAIN_SECONDS)
-        before, begun = soak.use(), time.monotonic()
-        soak.run(threading.Thread(target=load, args=(lab, asked.jobs, soak), name="load", daemon=True))
+        before = soak.use()
+        soak.run(lambda: load(lab, asked.jobs - asked.jobs // 10, soak))
         lab.drain(DRAIN_SECONDS)
         spent = time.monotonic() - begun
         lab.faults.clear()
