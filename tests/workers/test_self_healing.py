@@ -130,6 +130,7 @@ def test_a_redis_that_refuses_writes_ends_no_worker(
     seen = says(worker, "bell_lost")
 
     begin()
+    client.client_kill_filter(_type="normal", skipme=True)  # it has to connect again while the fault is on
     waiting = submit_job("test.ok", {"key": "b"}, owner=alice).id
     eventually(lambda: says(worker, "bell_lost") > seen, timeout=40, what="the worker meets the fault")
     relieve(client)
