@@ -36,6 +36,11 @@ class Canary:
         self._fine_at = time.monotonic()
 
     @property
+    def is_taken(self) -> bool:
+        """Whether the broker has one in its hands: it is there, whatever our consumer believes."""
+        return self._asked_at is not None
+
+    @property
     def unheard_seconds(self) -> float:
         """How long the oldest canary in the broker's hands has been missed; 0 if none is."""
         asked_at = self._asked_at

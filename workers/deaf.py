@@ -126,7 +126,8 @@ class Deafness:
         )
 
     def _look_at_heads(self, db: Database) -> None:
-        if not HEARING.idle(self.slots):
+        is_away = self.consumer.heard_since is None and not self.canary.is_taken
+        if is_away or not HEARING.idle(self.slots):
             self._heads.clear()
             return
         found = db.rows(HEADS, {"queues": self.queues(), "kinds": [kind.name for kind in KINDS.all()]})

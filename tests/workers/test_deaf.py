@@ -122,3 +122,13 @@ def test_a_paused_queue_is_no_sign(worker: Worker) -> None:
     worker.sweeps(5 * conf().deaf_seconds)
 
     assert worker.resets == 0
+
+
+def test_a_broker_that_is_away_is_no_sign(worker: Worker) -> None:
+    """It once ended every worker a minute into an outage, and nobody reconnected when it was over."""
+    make_job("queued")
+    worker.heard_since = None
+
+    worker.sweeps(20 * conf().deaf_seconds)
+
+    assert (worker.resets, worker.ends) == (0, 0)
