@@ -69,7 +69,7 @@ class Lab:
         """When a fault struck or, for one that lasts, was over (seconds since 1970)."""
         self._environment = environment
         self._closing: list[Callable[[], object]] = []
-        self._owner: Any = None
+        self.owner: Any = None
         self._workers = 0
 
     # -- Beginning and end ---------------------------------------------------------------------------
@@ -120,7 +120,7 @@ class Lab:
         from tests.factories import make_user
         from tests.faults import audit
 
-        self._owner = make_user("alice")
+        self.owner = make_user("alice")
         with self.connection() as connection:
             audit.install(connection)
 
@@ -202,7 +202,7 @@ class Lab:
         from jobs.lifecycle.submit import submit_job
 
         key, begun = self.key(), time.monotonic()
-        submit_job(kind, self.payload(key, **more), owner=self._owner)
+        submit_job(kind, self.payload(key, **more), owner=self.owner)
         self.account.note(key, Answer.OK, time.monotonic() - begun)
         return key
 
@@ -211,7 +211,7 @@ class Lab:
         from jobs.lifecycle.submit_many import submit_many
 
         keys = [self.key() for _ in range(count)]
-        submit_many(kind, [self.payload(key, **more) for key in keys], owner=self._owner)
+        submit_many(kind, [self.payload(key, **more) for key in keys], owner=self.owner)
         for key in keys:
             self.account.note(key, Answer.OK)
         return keys

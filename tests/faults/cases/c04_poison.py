@@ -1,0 +1,95 @@
+"""Case 4: a job that kills its own process, then its main; alone, and as the third of a batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from tests.faults.case import Case, Row, Size, expect, row
+from tests.faults.control.plant import Control, Plant
+from tests.faults.lab import Lab
+
+BATCH = 10
+THIRD = 2
+CONTROL_SECONDS = 12.0
+
+
+def run(size: Size) -> Iterator[Row]:
+    """The poison kills the child, or the main; it stands alone, or among others."""
+    with Lab() as lab:
+        for do, who in (("kill", "child"), ("kill_main", "main")):
+            for count in (1, BATCH):
+                if not size.is_quick or (do, count) == ("kill", BATCH):
+                    yield poison(lab, do, who, count, size)
+
+
+def poison(lab: Lab, do: str, who: str, count: int, size: Size) -> Row:
+    """Whatever dies is started again, as a supervisor does."""
+    lab.next_round()
+    workers = [lab.worker(slots=2)]
+    kind = "test.batch_fault" if count > 1 else "test.fault"
+    if count > 1:  # now the pace knows the kind, and claims batches
+        lab.submit_many(kind, 20)
+        lab.drain()
+    keys = submit(lab, kind, do, count)
+    while lab.count("queued", "running", "retrying"):
+        if workers[-1].main.poll() is not None:
+            lab.struck()
+            workers[-1].stop()
+            workers.append(lab.worker(slots=2))
+        time.sleep(0.05)
+    verdict = lab.judge()
+    states = {key: lab.sql(STATE, [key])[0] for key in keys}
+    bad = keys[THIRD if count > 1 else 0]
+    for worker in workers:
+        worker.stop()
+    found = row(
+        "alone" if count == 1 else f"the third of {count}", f"the job SIGKILLs its {who} each time", verdict,
+        control=control(lab, do) if count == 1 and not size.is_quick else None,
+        note=f"ended as {states[bad][1]} after {states[bad][2]} deaths",
+    )  # fmt: skip
+    expect(found, states[bad][:2] == ("failed", "crash_budget"), f"the poison ended as {states[bad]}")
+    others = [states[key] for key in keys if key != bad]
+    return expect(found, all(state == "succeeded" for state, *_ in others), f"siblings: {others}")
+
+
+STATE = "SELECT state, code, crashes FROM millrace_job WHERE payload ->> 'key' = %s"
+
+
+def submit(lab: Lab, kind: str, do: str, count: int) -> list[str]:
+    """One transaction, so that they stand in one line: the third is the poison."""
+    from jobs.lifecycle.submit_many import submit_many
+    from tests.faults.account import Answer
+
+    keys = [lab.key() for _ in range(count)]
+    bad = THIRD if count > 1 else 0
+    payloads = [lab.payload(key, do=do if place == bad else "ok") for place, key in enumerate(keys)]
+    submit_many(kind, payloads, owner=lab.owner)
+    for key in keys:
+        lab.account.note(key, Answer.OK)
+    return keys
+
+
+def control(lab: Lab, do: str) -> Control:
+    """Plain Celery gives such a task to the next process, again and again."""
+    plant = Plant(lab, f"control-{do}")
+    workers = [plant.worker(slots=1)]
+    (key,) = plant.submit(1, do=f"{do}@after", once="")
+    until = time.monotonic() + CONTROL_SECONDS
+    while time.monotonic() < until:
+        if workers[-1].main.poll() is not None:
+            workers.append(plant.worker(slots=1))
+        time.sleep(0.1)
+    runs = plant.effects.effects()[key]
+    for worker in workers:
+        worker.kill()
+    plant.redis.kill()
+    return Control(1, 0, int(runs > 1), int(runs <= 1), note=f"{runs} runs in {CONTROL_SECONDS:.0f} s")
+
+
+CASE = Case(
+    4,
+    "A job that kills its worker every time",
+    "it fails with `crash_budget`, and every sibling succeeds",
+    run,
+)
