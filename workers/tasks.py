@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
+import time
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -22,7 +24,7 @@ from jobs.broker import BELL, bell_queue
 from jobs.conf import conf
 from jobs.failpoints import reach
 from jobs.registry import KINDS, discover
-from workers.announce import Announcement
+from workers.announce import Announcement, BeatAnnouncement
 from workers.burial import bury
 from workers.canary import CANARY, Canary, is_canary
 from workers.deaf import Deafness
@@ -259,8 +261,14 @@ def stop_timers(**kwargs: Any) -> None:
 
 
 @signals.beat_init.connect
-def start_timers_of_beat(**kwargs: Any) -> None:
-    """Beat keeps time too, so that due jobs move while every worker restarts."""
+def start_timers_of_beat(sender: Any = None, **kwargs: Any) -> None:
+    """Beat keeps time too, so that due jobs move while every worker restarts; and says that it is there."""
     global TIMERS
-    TIMERS = Timers()
+
+    def tick_age() -> float | None:
+        ticked = getattr(sender, "_last_tick", None)
+        return None if ticked is None else time.monotonic() - ticked
+
+    TIMERS = Timers(BeatAnnouncement(tick_age))
     TIMERS.start()
+    atexit.register(TIMERS.stop)

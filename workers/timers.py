@@ -1,4 +1,4 @@
-"""The timers: gate, sweep, rescue and the worker's announcement, in a thread of every worker and of Beat.
+"""The timers: gate, sweep, rescue and the announcement, in a thread of every worker and of Beat.
 
 Never as messages: work moves on while the broker has lost everything or Beat is dead. Every step is safe to
 run anywhere, any number of times. A database that is away stops nothing but the step at hand. Rescue waits
@@ -23,7 +23,7 @@ from jobs.database import OwnDatabase
 from jobs.lifecycle.gate import open_gate
 from jobs.lifecycle.rescue import rescue_expired
 from jobs.lifecycle.sweep import sweep_queues
-from workers.announce import Announcement
+from workers.announce import Announces
 from workers.fork_gate import FORK_GATE
 
 log = structlog.get_logger(__name__)
@@ -46,9 +46,7 @@ class Step:
 class Timers:
     """A thread that does what is due."""
 
-    def __init__(
-        self, announcement: Announcement | None = None, look: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, announcement: Announces | None = None, look: Callable[[], None] | None = None) -> None:
         self.db = OwnDatabase("timers")
         self.announcement = announcement
         self.beat_at: float | None = None

@@ -1,6 +1,7 @@
 """What Millrace remembers: one noun per file."""
 
 from jobs.models.artifact import Artifact, ArtifactUse
+from jobs.models.beat import Beat
 from jobs.models.event import JobEvent
 from jobs.models.item import Item
 from jobs.models.job import Job
@@ -15,6 +16,7 @@ from jobs.models.worker import Worker
 __all__ = [
     "Artifact",
     "ArtifactUse",
+    "Beat",
     "IdempotencyKey",
     "Item",
     "Job",

@@ -18,6 +18,7 @@ class Worker(models.Model):
     kinds = ArrayField(models.TextField())
     slots = models.IntegerField(help_text="How many jobs it runs at once.")
     is_draining = models.BooleanField(default=False, db_default=False)
+    told_at = models.DateTimeField(null=True, help_text="Its own clock when it was last heard.")
     started_at = models.DateTimeField(db_default=Now(), editable=False)
     beat_at = models.DateTimeField(db_default=Now(), editable=False)
 

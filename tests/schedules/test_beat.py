@@ -14,7 +14,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from jobs.models import IdempotencyKey, Job
+from jobs.models import Beat, IdempotencyKey, Job
 from tests import embedded_servers
 from tests.waiting import eventually
 
@@ -76,3 +76,20 @@ def test_two_beats_a_killed_one_and_a_restarted_database_make_one_job_for_each_d
     due = sorted(map(datetime.fromisoformat, keys))
     assert len(due) == Job.objects.count() == PeriodicTask.objects.get(name="look").total_run_count
     assert all(later - earlier >= timedelta(seconds=EVERY_SECONDS) for earlier, later in pairwise(due))
+
+
+def test_a_beat_says_that_it_is_there_and_says_good_bye(no_schedules: None, tmp_path: Path) -> None:
+    with beat(tmp_path / "beat.log") as process:
+        row = eventually(
+            lambda: Beat.objects.filter(tick_seconds__isnull=False).first(),
+            timeout=30,
+            what=f"it announces itself, and that its scheduler looked; see {tmp_path}",
+        )
+
+        assert row.pid == process.pid
+        assert abs((row.told_at - row.beat_at).total_seconds()) < 60, "one machine, one clock"
+
+        process.terminate()
+        process.wait(30)
+
+    assert not Beat.objects.exists()
