@@ -85,8 +85,8 @@ class Announcement:
 class BeatAnnouncement:
     """The row of this Beat.
 
-    `tick_age` tells how many seconds ago its scheduler looked, None if nobody knows: the thread that announces
-    lives on where the scheduler hangs.
+    `tick_age` tells how many seconds ago its scheduler looked, None if nobody knows: the thread that
+    announces lives on where the scheduler hangs.
     """
 
     def __init__(self, tick_age: Callable[[], float | None]) -> None:

@@ -27,6 +27,7 @@ from jobs.registry import KINDS, discover
 from workers.announce import Announcement, BeatAnnouncement
 from workers.burial import bury
 from workers.canary import CANARY, Canary, is_canary
+from workers.dead import DeadChildren
 from workers.deaf import Deafness
 from workers.events import Events
 from workers.http import WorkerHttp
@@ -184,6 +185,7 @@ def start_timers(sender: Any = None, **kwargs: Any) -> None:
     CANARY_OF_MAIN.slots = slots
     deafness = Deafness(sender, CANARY_OF_MAIN, slots=slots, queues=queues_heard)
     timers = TIMERS = Timers(Announcement(sender.hostname, slots=slots, queues=queues_heard), look)
+    timers.also("children", conf().gate_seconds, DeadChildren(sender.pool._pool, sender.hub).look)
     timers.also("canary", conf().gate_seconds, CANARY_OF_MAIN.look)
     timers.also("deafness", conf().sweep_seconds, lambda: deafness.look(timers.db))
     timers.start()
