@@ -25,9 +25,10 @@ log = structlog.get_logger(__name__)
 def bury(last: Last, db: OwnDatabase) -> None:
     """End the leases of a child that died."""
     held = {row[0]: row for row in held_by(last.holder, db=db)}
-    if not held:
-        return
-    log.warning("child_buried", job_id=str(last.job) if last.job else None, held=len(held), trace=last.trace)
+    if held or last.trace:
+        log.warning(
+            "child_buried", job_id=str(last.job) if last.job else None, held=len(held), trace=last.trace
+        )
     culprit = held.pop(last.job, None) if last.job is not None else None
     if culprit is not None and culprit[2] == last.attempt:
         end(culprit, last, db)

@@ -197,12 +197,12 @@ class Lab:
         """What a kind of the fault app needs to leave its effect."""
         return {"key": key, "log": str(self.effects.path), **more}
 
-    def submit(self, kind: str = "test.ok", **more: Any) -> str:
+    def submit(self, kind: str = "test.ok", *, queue: str | None = None, **more: Any) -> str:
         """One job, at once, from this process; its key. `more` goes into the payload."""
         from jobs.lifecycle.submit import submit_job
 
         key, begun = self.key(), time.monotonic()
-        submit_job(kind, self.payload(key, **more), owner=self.owner)
+        submit_job(kind, self.payload(key, **more), owner=self.owner, queue=queue)
         self.account.note(key, Answer.OK, time.monotonic() - begun)
         return key
 

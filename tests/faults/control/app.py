@@ -27,7 +27,7 @@ app.conf.update(
 )
 
 
-@app.task(name="control.work")
+@app.task(name=os.environ.get("CONTROL_TASK", "control.work"))
 def work(key: str, log: str, do: str = "", gate: str = "", seconds: float = 0, once: str = "") -> None:
     """Leave an effect, then say that it is done.
 

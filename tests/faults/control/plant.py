@@ -60,7 +60,7 @@ class Plant:
         return self.redis.database(0)
 
     def worker(
-        self, *options: str, slots: int = 2, visibility: float | None = None, url: str = ""
+        self, *options: str, slots: int = 2, visibility: float | None = None, url: str = "", task: str = ""
     ) -> PlainWorker:
         """A worker, connected."""
         self._workers += 1
@@ -68,14 +68,20 @@ class Plant:
         # Celery would load our Django project, logging included, and its command reads BROKER_URL.
         for name in ("DJANGO_SETTINGS_MODULE", "BROKER_URL"):
             environment.pop(name, None)
+        if task:
+            environment["CONTROL_TASK"] = task
         if visibility is not None:
             environment["CONTROL_VISIBILITY"] = str(visibility)
         worker = PlainWorker(self.folder / f"worker{self._workers}.log", slots, options, environment)
         self.lab.closing(worker.kill)
         return worker.start()
 
-    def submit(self, count: int = 1, **arguments: Any) -> list[str]:
-        """Send that many tasks, as a web process would; their keys."""
+    def broker(self) -> redis.Redis:
+        """A client of the case's own."""
+        return redis.Redis(port=self.redis.port, socket_timeout=5)
+
+    def submit(self, count: int = 1, *, countdown: float | None = None, **arguments: Any) -> list[str]:
+        """Send that many tasks, as a web process would, due in `countdown` s if given; their keys."""
         from tests.faults.control.app import app
 
         keys = [self.lab.key() for _ in range(count)]
@@ -84,7 +90,7 @@ class Plant:
         with app.connection_for_write(self.url) as connection:
             for key in keys:
                 app.send_task("control.work", kwargs={"key": key, "log": str(self.effects.path), **arguments},
-                              connection=connection, ignore_result=True)  # fmt: skip
+                              connection=connection, ignore_result=True, countdown=countdown)  # fmt: skip
         self.keys += keys
         return keys
 
