@@ -167,6 +167,10 @@ class PlainWorker:
         """To the main process alone."""
         os.kill(self.main.pid, number)
 
+    def signal_group(self, number: signal.Signals) -> None:
+        """To the main and its children, as honcho and systemd do."""
+        os.killpg(self.main.pid, number)
+
     def kill(self) -> None:
         """The main and its children."""
         try:
