@@ -136,6 +136,15 @@ class Lab:
             cursor = connection.execute(statement, params)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
+    def fail_over(self, postgres: Postgres) -> None:
+        """From now on this is the database, for the case and for what the case asks Django."""
+        from django.db import connection
+
+        self.postgres = postgres
+        os.environ["DATABASE_URL"] = postgres.url
+        connection.close()
+        connection.settings_dict["PORT"] = postgres.port
+
     def broker(self) -> redis.Redis:
         """A client of the case's own."""
         return redis.Redis(port=self.redis.port, socket_timeout=5)

@@ -67,9 +67,9 @@ def freeze_worker(lab: Lab) -> Row:
     keys = [lab.submit("test.once", gate=str(gate)) for _ in range(2)]
     lab.running(2)
     holders = lab.sql("SELECT holder FROM millrace_job WHERE state = 'running'")
+    other = lab.worker(slots=2)
     frozen.signal_group(signal.SIGSTOP)
     lab.struck()
-    other = lab.worker(slots=2)
     lab.eventually(lambda: not held(lab, [row[0] for row in holders]), what="the leases ran out")
     gate.touch()
     lab.submit_mix(JOBS)
@@ -93,9 +93,7 @@ def control(lab: Lab) -> Control:
     lab.eventually((plant.once / "stop").exists, what="its child froze")
     os.killpg(frozen.main.pid, signal.SIGSTOP)  # its main would go on telling the broker that it is there
     other = plant.worker(slots=1, visibility=VISIBILITY)
-    lab.eventually(
-        lambda: plant.effects.effects()[key] > 1, 240, "it ran again"
-    )
+    lab.eventually(lambda: plant.effects.effects()[key] > 1, 240, "it ran again")
     os.killpg(frozen.main.pid, signal.SIGCONT)
     found = plant.verdict("no fence: both runs count")
     for worker in (frozen, other):
