@@ -17,6 +17,8 @@ from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
 from kombu import Connection
 
+from workers.garbage import refuse_garbage
+
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 0.5
@@ -71,7 +73,9 @@ class Consumer(consumer.Consumer):
         super().on_ready()
 
     def ensure_connected(self, conn: Connection) -> Connection:
-        """As Celery does, with pauses that are short."""
+        """As Celery does, with pauses that are short, and with channels that refuse garbage."""
+        if self._is_redis():
+            refuse_garbage(conn)
         ensure: Any = conn.ensure_connection
         conn.ensure_connection = partial(  # type: ignore[method-assign]
             ensure,
