@@ -80,14 +80,16 @@ class Plant:
         """A client of the case's own."""
         return redis.Redis(port=self.redis.port, socket_timeout=5)
 
-    def submit(self, count: int = 1, *, countdown: float | None = None, **arguments: Any) -> list[str]:
+    def submit(
+        self, count: int = 1, *, countdown: float | None = None, url: str = "", **arguments: Any
+    ) -> list[str]:
         """Send that many tasks, as a web process would, due in `countdown` s if given; their keys."""
         from tests.faults.control.app import app
 
         keys = [self.lab.key() for _ in range(count)]
         if "once" not in arguments and "do" in arguments:
             arguments["once"] = str(self.once)
-        with app.connection_for_write(self.url) as connection:
+        with app.connection_for_write(url or self.url) as connection:
             for key in keys:
                 app.send_task("control.work", kwargs={"key": key, "log": str(self.effects.path), **arguments},
                               connection=connection, ignore_result=True, countdown=countdown)  # fmt: skip
