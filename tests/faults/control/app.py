@@ -4,6 +4,7 @@ worker is lost, one message at a time.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -19,12 +20,10 @@ app.conf.update(
     task_ignore_result=True,
     broker_connection_retry_on_startup=True,
     accept_content=["json"],
-    broker_transport_options=(
-        {"visibility_timeout": float(os.environ["CONTROL_VISIBILITY"])}
-        if "CONTROL_VISIBILITY" in os.environ
-        else {}
-    ),
+    broker_transport_options=json.loads(os.environ.get("CONTROL_TRANSPORT", "{}")),
 )
+if "CONTROL_BEAT" in os.environ:
+    app.conf.beat_schedule = json.loads(os.environ["CONTROL_BEAT"])
 
 
 @app.task(name=os.environ.get("CONTROL_TASK", "control.work"))

@@ -60,9 +60,10 @@ class Plant:
         return self.redis.database(0)
 
     def worker(
-        self, *options: str, slots: int = 2, visibility: float | None = None, url: str = "", task: str = ""
-    ) -> PlainWorker:
-        """A worker, connected."""
+        self, *options: str, slots: int = 2, visibility: float | None = None, url: str = "", task: str = "",
+        **transport: float,
+    ) -> PlainWorker:  # fmt: skip
+        """A worker, connected; `transport` are more of kombu's options for it."""
         self._workers += 1
         environment = {**os.environ, "CONTROL_BROKER": url or self.url}
         # Celery would load our Django project, logging included, and its command reads BROKER_URL.
@@ -71,10 +72,29 @@ class Plant:
         if task:
             environment["CONTROL_TASK"] = task
         if visibility is not None:
-            environment["CONTROL_VISIBILITY"] = str(visibility)
+            transport["visibility_timeout"] = visibility
+        environment["CONTROL_TRANSPORT"] = json.dumps(transport)
         worker = PlainWorker(self.folder / f"worker{self._workers}.log", slots, options, environment)
         self.lab.closing(worker.kill)
         return worker.start()
+
+    def beat(self, every: float, key: str) -> subprocess.Popen[bytes]:
+        """Plain Beat, with one task every so many seconds, whose effects all have this key."""
+        entry = {
+            "task": "control.work", "schedule": every,
+            "kwargs": {"key": key, "log": str(self.effects.path)},
+        }  # fmt: skip
+        environment = {**os.environ, "CONTROL_BROKER": self.url, "CONTROL_BEAT": json.dumps({key: entry})}
+        for name in ("DJANGO_SETTINGS_MODULE", "BROKER_URL"):
+            environment.pop(name, None)
+        with (self.folder / "beat.log").open("ab") as log:
+            beat = subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "tests.faults.control.app", "beat", "--pidfile=",
+                 "-s", str(self.folder / "beat-schedule")],
+                cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        self.lab.closing(lambda: stop(beat))
+        return beat
 
     def broker(self) -> redis.Redis:
         """A client of the case's own."""
