@@ -28,8 +28,9 @@ def run(size: Size) -> Iterator[Row]:
     """A child stops itself at each point; then a whole worker is stopped from outside."""
     with Lab() as lab:
         for point in POINTS:
-            if not size.is_quick or point == "finish.before":
+            if not size.is_quick:
                 yield freeze_child(lab, point, size)
+        yield wake_in_between(lab)
         if not size.is_quick:
             yield freeze_worker(lab)
 
@@ -56,6 +57,34 @@ def freeze_child(lab: Lab, point: str, size: Size) -> Row:
         control=None if size.is_quick or point != "effect.after" else control(lab),
     )  # fmt: skip
     return expect(found, dropped or point != "finish.before", "the late finish was not refused")
+
+
+def wake_in_between(lab: Lab) -> Row:
+    """It wakes with its outcome in hand while the next attempt runs: the state alone would let it in."""
+    lab.next_round()
+    gate = lab.folder / "between"
+    gate.touch()
+    frozen = lab.worker(slots=1, FAILPOINT="finish.before:stop")
+    key = lab.submit("test.once", gate=str(gate))
+    pid = lab.reached("finish.before")
+    gate.unlink()
+    other = lab.worker(slots=1)
+    lab.eventually(lambda: attempt(lab, key) == ("running", 2), what="the next attempt runs")
+    os.kill(pid, signal.SIGCONT)
+    lab.eventually(lambda: "outcome_dropped" in text(frozen) or lab.state(key) != "running", what="it tells")
+    was_let_in = lab.state(key) != "running"
+    gate.touch()
+    verdict = lab.judge()
+    for worker in (frozen, other):
+        worker.stop()
+    found = row("finish.before, the next attempt running", "SIGSTOP past the lease, then SIGCONT", verdict)
+    return expect(found, not was_let_in, "the late finish was accepted for another's attempt")
+
+
+def attempt(lab: Lab, key: str) -> tuple[str, int]:
+    """State and number."""
+    (found,) = lab.sql("SELECT state, attempt FROM millrace_job WHERE payload ->> 'key' = %s", [key])
+    return found
 
 
 def freeze_worker(lab: Lab) -> Row:
