@@ -38,6 +38,9 @@ def main() -> int:
         case = cases[number]
         if asked.quick and not case.has_quick:
             continue
+        if case.not_built:
+            print(f"\n{number:>2}  {case.title}: {case.not_built}", flush=True)
+            continue
         print(f"\n{number:>2}  {case.title}   ({time_left(begun, place, len(numbers))})", flush=True)
         rows: list[dict[str, Any]] = []
         for row in run_apart(number, asked.quick):

@@ -62,6 +62,11 @@ def expect(given: Row, fact: bool, what: str) -> Row:
     return given
 
 
+def not_built(size: Size) -> Iterator[Row]:
+    """The run of a case whose part of the product does not exist yet."""
+    yield from ()
+
+
 @dataclass(frozen=True)
 class Case:
     """A numbered case. `run` yields its rows as they come; `not_built` says what part of it still waits."""
