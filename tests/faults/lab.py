@@ -136,6 +136,13 @@ class Lab:
             cursor = connection.execute(statement, params)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
+    def kill_postgres(self) -> None:
+        """As a power failure does; Django's connection of this process goes with it."""
+        from django.db import connection
+
+        self.postgres.kill()
+        connection.close()
+
     def fail_over(self, postgres: Postgres) -> None:
         """From now on this is the database, for the case and for what the case asks Django."""
         from django.db import connection

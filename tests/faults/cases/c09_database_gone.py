@@ -59,7 +59,7 @@ def restart(lab: Lab) -> Row:
     keys = [lab.submit("test.once", gate=str(gate)) for _ in range(RUNNING)]
     lab.running(RUNNING)
     lab.submit_mix(200)
-    lab.postgres.kill()
+    lab.kill_postgres()
     lab.postgres.start()
     lab.struck()
     gate.touch()
@@ -78,7 +78,7 @@ def away(lab: Lab) -> Row:
     workers = [lab.worker(slots=RUNNING // 2) for _ in range(2)]
     keys = [lab.submit("test.once", gate=str(gate)) for _ in range(RUNNING)]
     lab.running(RUNNING)
-    lab.postgres.kill()
+    lab.kill_postgres()
     pause(2 * LEASE)
     lab.postgres.start()
     lab.struck()
