@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.db import connections
+
 from jobs.deadline import Pending, Unanswered
 from jobs.doctor.finding import Area, Seen, unknown
 from jobs.doctor.mask import mask
@@ -52,7 +54,10 @@ def timed(look: Callable[[], Seen]) -> Callable[[], tuple[Seen, float]]:
 
     def run() -> tuple[Seen, float]:
         begun = time.monotonic()
-        return look(), time.monotonic() - begun
+        try:
+            return look(), time.monotonic() - begun
+        finally:
+            connections.close_all()  # those that Django opened for this thread
 
     return run
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from jobs.database import OwnDatabase
 
-STATEMENT_MS = 4000
+STATEMENT_MS, LOCK_MS = 4000, 2000
 """Below the limit of a whole look, so that a slow question is named and not only timed out."""
 
 
@@ -19,7 +19,7 @@ def looking() -> Iterator[OwnDatabase]:
         with db.atomic():
             db.rows("SET TRANSACTION READ ONLY")
             db.rows(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
-            db.rows(f"SET LOCAL lock_timeout = {STATEMENT_MS}")
+            db.rows(f"SET LOCAL lock_timeout = {LOCK_MS}")
             yield db
     finally:
         db.close()

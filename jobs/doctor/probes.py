@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from jobs.doctor import broker, database, queues, tables, workers
+from jobs.doctor import (
+    beat,
+    broker,
+    cache,
+    clock,
+    configuration,
+    control,
+    database,
+    files,
+    flower,
+    queues,
+    results,
+    sessions,
+    tables,
+    times,
+    workers,
+)
 from jobs.doctor.examine import Probe
 
 BROKER, DATABASE = "broker", "database"
@@ -10,7 +26,17 @@ BROKER, DATABASE = "broker", "database"
 PROBES = (
     Probe(DATABASE, "Database", database.look, is_essential=True),
     Probe("tables", "Tables", tables.look, needs=DATABASE),
+    Probe("sessions", "Sessions", sessions.look, needs=DATABASE),
+    Probe("clock", "Clock", clock.look, needs=DATABASE),
     Probe(BROKER, "Broker", broker.look, is_essential=True),
+    Probe("control", "Remote control", control.look),
+    Probe("cache", "Cache", cache.look),
+    Probe("results", "Results", results.look, needs=DATABASE),
     Probe("workers", "Workers", workers.look, needs=DATABASE),
     Probe("queues", "Queues", queues.look, needs=DATABASE),
+    Probe("beat", "Beat", beat.look, needs=DATABASE),
+    Probe("times", "Times", times.look),
+    Probe("flower", "Flower", flower.look),
+    Probe("files", "Files", files.look),
+    Probe("configuration", "Configuration", configuration.look),
 )

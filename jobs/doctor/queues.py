@@ -36,7 +36,7 @@ LINES = f"""
            extract(epoch FROM clock_timestamp() - greatest(head.created_at, head.run_at, (
                SELECT max(at) FROM millrace_job_event WHERE job_id = head.id)))::float8,
            (SELECT count(*)::int FROM (SELECT 1 FROM millrace_job
-             WHERE state = 'queued' AND ready AND queue = line.queue LIMIT {MOST}) AS some),
+             WHERE state = 'queued' AND ready AND queue = line.queue LIMIT {MOST}) AS part),
            coalesce(is_paused, false), coalesce(pause_reason, ''), coalesce(paused_by, ''),
            extract(epoch FROM clock_timestamp() - paused_at)::float8,
            (SELECT coalesce(sum(slots), 0)::int FROM millrace_worker

@@ -58,15 +58,11 @@ def look() -> Seen:
 
 def ask_migrations() -> tuple[list[str], list[str]]:
     """Those still to run, and those of ours that this version has never heard of."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    try:
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        applied = {name for app, name in executor.loader.applied_migrations if app == LABEL}
-        known = {name for app, name in executor.loader.disk_migrations if app == LABEL}
-        return [f"{one.app_label}.{one.name}" for one, _ in plan], sorted(applied - known)
-    finally:
-        connection.close()
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    applied = {name for app, name in executor.loader.applied_migrations if app == LABEL}
+    known = {name for app, name in executor.loader.disk_migrations if app == LABEL}
+    return [f"{one.app_label}.{one.name}" for one, _ in plan], sorted(applied - known)
 
 
 def ask_indexes(db: Database) -> list[Built]:

@@ -22,7 +22,7 @@ def span(seconds: float) -> str:
     for length, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{round(seconds, 1):g} s"
 
 
 def some(names: Sequence[str]) -> str:

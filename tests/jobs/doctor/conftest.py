@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 import redis
 from django.db import connection
@@ -10,6 +11,7 @@ from django.db import connection
 from jobs.doctor.examine import examine
 from jobs.doctor.finding import Area, Finding
 from jobs.doctor.probes import PROBES
+from tests.worker_process import database_url
 
 Look = Callable[..., Area]
 
@@ -19,7 +21,8 @@ def look() -> Look:
     """One area (and the ground it stands on), as `manage.py doctor` sees it."""
 
     def look_at(name: str, *, seconds: float = 30) -> Area:
-        wanted = [probe for probe in PROBES if probe.name == name or probe.is_essential]
+        asked = next(probe for probe in PROBES if probe.name == name)
+        wanted = [probe for probe in PROBES if probe.name in {name, asked.needs}]
         return next(area for area in examine(wanted, seconds=seconds) if area.name == name)
 
     return look_at
@@ -37,6 +40,11 @@ def server() -> Iterator["redis.Redis[bytes]"]:
         for name, value in before.items():
             client.config_set(name, value)
         client.flushall()
+
+
+def open_second() -> "psycopg.Connection[tuple[object, ...]]":
+    """Somebody else's connection to the test's database, called `somebody`."""
+    return psycopg.connect(database_url(), application_name="somebody", autocommit=False)
 
 
 def of(area: Area, id: str) -> Finding:

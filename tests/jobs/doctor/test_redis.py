@@ -106,7 +106,7 @@ def test_a_disk_that_takes_no_snapshot_is_a_problem(
     own = Redis(tmp_path / "redis", is_durable=False)
     own.start()
     try:
-        monkeypatch.setattr(app.conf, "broker_url", own.url)
+        monkeypatch.setitem(app.conf, "broker_url", own.url)
         with redis.Redis.from_url(own.url) as client:
             client.config_set("save", "3600 1")
             client.set("a", "b")
@@ -135,7 +135,7 @@ def test_a_frozen_redis_is_not_waited_for(look: Look, frozen: None) -> None:
 def test_a_broker_that_is_away_is_named_without_its_password(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.conf, "broker_url", "redis://ada:s3cret@127.0.0.1:9/0")
+    monkeypatch.setitem(app.conf, "broker_url", "redis://ada:s3cret@127.0.0.1:9/0")
 
     area = look("broker")
 
