@@ -7,6 +7,7 @@ No call needs a session: nothing is set, listened for or locked beyond its trans
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ import psycopg
 import psycopg.errors
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from psycopg.pq import ConnStatus
 
 from jobs.conf import conf
 
@@ -144,7 +146,11 @@ class OwnDatabase:
     @property
     def is_open(self) -> bool:
         """Whether there is a connection that did not break."""
-        return self._connection is not None and not (self._connection.closed or self._connection.broken)
+        if self._connection is None:
+            return False
+        if not self._depth:
+            hear_last_words(self._connection)
+        return not (self._connection.closed or self._connection.broken)
 
     def close(self) -> None:
         """Give the connection back; the next statement opens another."""
@@ -160,6 +166,31 @@ class OwnDatabase:
         calls, self._calls = self._calls, []
         for call in calls:
             tell(call)
+
+
+def hear_last_words(connection: psycopg.Connection[Row]) -> None:
+    """Read what a server said while nothing was asked of it: that it hangs up, as a rule.
+
+    Otherwise the next statement would be the one to find out, and whoever asked it could not know whether it
+    was done. Costs a system call. A connection that another thread is using is not idle, and left alone.
+    """
+    if not connection.lock.acquire(blocking=False):
+        return
+    pgconn = connection.pgconn
+    try:
+        while pgconn.status == ConnStatus.OK and can_read(pgconn.socket):
+            pgconn.consume_input()
+    except psycopg.OperationalError:
+        return  # by now it is marked as broken
+    finally:
+        connection.lock.release()
+
+
+def can_read(number: int) -> bool:
+    """Whether bytes, or the end of them, wait on a socket."""
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def tell(call: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from jobs.database import OwnDatabase
+from jobs.database import OwnDatabase, connection_params
 from jobs.lifecycle.transition import again_on_deadlock
 from jobs.models import Queue
 
@@ -162,3 +162,14 @@ def test_the_loser_of_a_deadlock_repeats(own: OwnDatabase) -> None:
 
     assert errors == []
     assert len(tries) == 3
+
+
+def test_a_connection_that_the_server_ended_meanwhile_is_replaced_before_anything_is_asked(
+    own: OwnDatabase,
+) -> None:
+    """Otherwise the first word after a restart fails, and a kind's ledger with it."""
+    (pid,) = own.rows("SELECT pg_backend_pid()")[0]
+    with psycopg.connect(**connection_params("other")) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    assert own.rows("SELECT pg_backend_pid()") != [(pid,)]
