@@ -141,9 +141,13 @@ class Pair:
         threading.Thread(target=self._answer, daemon=True).start()
 
     def close(self) -> None:
+        """From any thread. The descriptors stay until both directions have let go of them.
+
+        A number that is free too soon is the next connection's.
+        """
         self._is_closed.set()
-        reset(self.client)
-        reset(self.server)
+        hang_up(self.client)
+        hang_up(self.server)
 
     def _forward(self) -> None:
         """From the client to the server."""
@@ -187,8 +191,12 @@ class Pair:
 
 def reset(connection: socket.socket) -> None:
     """Close as a host that vanished does: with RST, and without a last word."""
+    hang_up(connection)
+    connection.close()
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Nothing comes or goes any more; closing it sends RST."""
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
         connection.shutdown(socket.SHUT_RDWR)
-    with contextlib.suppress(OSError):
-        connection.close()
