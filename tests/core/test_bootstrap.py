@@ -10,7 +10,6 @@ import pytest
 
 import bootstrap
 from core.embedded.environment import PROJECT
-from tests.waiting import eventually
 
 NOWHERE = "http://127.0.0.1:9/simple"
 OFFLINE = {
@@ -85,10 +84,14 @@ def test_two_at_once_do_it_once(made: Path) -> None:
 
 
 def test_an_interrupted_setup_is_finished_by_the_next(clone: Path) -> None:
-    with start(clone) as process:
-        eventually(lambda: (clone / ".venv" / "bin").exists(), timeout=30, what="the venv is half made")
+    # Whoever installs reads a file that nobody writes: it is in the middle of it for as long as we like.
+    (clone / "requirements.txt").write_text("-r more.txt\n")
+    os.mkfifo(clone / "more.txt")
+    with start(clone) as process, (clone / "more.txt").open("w"):  # opens when somebody reads
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[0]
+    (clone / "more.txt").unlink()
+    (clone / "more.txt").touch()
 
     assert process.returncode == 130
     assert "interrupted; run the same command again" in said
