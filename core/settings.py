@@ -264,6 +264,8 @@ CELERY_BROKER_URL = BROKER_URL
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = switch("REMOTE_CONTROL", default=True)
+"""Whether who reaches the broker may stop and slow workers; Flower sees more of them with it."""
 CELERY_BEAT_SCHEDULER = "jobs.schedules:Scheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 

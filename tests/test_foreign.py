@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -50,6 +51,17 @@ def run(theirs: dict[str, str], *command: str, cwd: Path) -> str:
     return done.stdout
 
 
+def doctor(theirs: dict[str, str], *, cwd: Path) -> dict[str, Any]:
+    """What it says there; the suite's careless server alone makes it no success."""
+    command = [sys.executable, "-m", "django", "doctor", "--json", "--seconds", "60"]
+    done = subprocess.run(
+        command, env=theirs, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1, done.stderr[-3000:]
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
 def test_jobs_run_in_a_foreign_project_without_core(theirs: dict[str, str], tmp_path: Path) -> None:
     run(theirs, "-m", "django", "migrate", "-v0", cwd=tmp_path)
     run(theirs, "-m", "django", "makemigrations", "--check", "--dry-run", cwd=tmp_path)
@@ -62,6 +74,7 @@ def test_jobs_run_in_a_foreign_project_without_core(theirs: dict[str, str], tmp_
     try:
         eventually(lambda: " ready." in log.read_text(), timeout=30, what=f"their worker listens; see {log}")
         answer = json.loads(run(theirs, str(THEIRS / "drive.py"), str(tmp_path / "touched"), cwd=tmp_path))
+        examined = doctor(theirs, cwd=tmp_path)
     finally:
         kill_if_there(worker.pid)
         worker.wait(10)
@@ -70,3 +83,6 @@ def test_jobs_run_in_a_foreign_project_without_core(theirs: dict[str, str], tmp_
     assert answer["touched"], "a plain Celery task of theirs ran on the same worker"
     assert set(answer["pages"].values()) == {200}, answer["pages"]
     assert answer["core"] == []
+    states = {area["name"]: area["state"] for area in examined["areas"]}
+    assert "unknown" not in states.values(), examined
+    assert [states[name] for name in ("tables", "workers", "queues", "times")] == ["ok"] * 4, examined

@@ -120,9 +120,8 @@ def paused(lines: list[Line]) -> Iterator[Finding]:
             since = f" since {span(line.paused_for)}" if line.paused_for is not None else ""
             yield warning(
                 "queues.paused",
-                f"{line.queue} is paused{since} by {line.paused_by or 'somebody'}"
-                + (f" ({line.reason})" if line.reason else "")
-                + f", with {line.many} waiting.",
+                f"{line.queue} is paused{since} by {line.paused_by or 'somebody'}, with {line.many} waiting"
+                + (f": {line.reason}." if line.reason else "."),
                 why="None of them starts until somebody resumes it.",
                 remedy=f"python manage.py resume {line.queue}",
             )

@@ -25,7 +25,8 @@ HOLDERS = """
            extract(epoch FROM clock_timestamp() - state_change)::float8,
            backend_xmin IS NOT NULL OR backend_xid IS NOT NULL
       FROM pg_stat_activity
-     WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+     WHERE datname = current_database() AND xact_start IS NOT NULL
+       AND application_name <> 'millrace doctor'
        AND backend_type IN ('client backend', 'parallel worker')
      ORDER BY xact_start
 """

@@ -113,7 +113,7 @@ def test_a_paused_queue_is_told_with_who_and_why(look: Look, alice: User) -> Non
     area = look("queues")
 
     assert ids(area) == {"queues.paused"}
-    assert "by ada (the printer burns), with 1 job waiting" in of(area, "queues.paused").found
+    assert "by ada, with 1 job waiting: the printer burns." in of(area, "queues.paused").found
 
 
 def test_a_kind_that_no_worker_knows_is_told_with_how_many_wait(look: Look, alice: User) -> None:
