@@ -1,0 +1,33 @@
+"""The table says what was measured, no more and no less."""
+
+from tests.faults import report
+from tests.faults.case import Row
+from tests.faults.control.plant import Control
+
+
+def test_the_page_is_what_the_runs_remember() -> None:
+    assert report.page(report.remembered()) == report.TABLE.read_text()
+
+
+def test_a_row_that_failed_says_so_in_bold() -> None:
+    row = Row("cut", "everything", 3, 1, 0, 0, None, ["I1: lost: 1 (a)"]).as_json()
+
+    assert "**I1: lost: 1 (a)**" in report.table_row(row)
+    assert "FAIL cut" in report.line(row)
+    memory = {"1": {"at": "now", "machine": "here", "rows": [row]}}
+    assert "**(failed)**" in report.page(memory)
+
+
+def test_the_control_arm_stands_beside_it() -> None:
+    row = Row("cut", "a | b", 3, 0, 0, 0, 1.25, control=Control(4, 1, 2, 3, 1, "slow")).as_json()
+
+    assert report.plain(row) == "4 jobs: 1 / 2, 3 held back, 1 done but to run again; slow"
+    assert "a \\| b" in report.table_row(row), "nothing ends a cell"
+    assert "1.2 s" in report.table_row(row)
+
+
+def test_a_case_that_did_not_run_says_why() -> None:
+    page = report.page({})
+
+    assert "waits for the mail engine" in page
+    assert "not run yet" in page
