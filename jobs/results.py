@@ -30,6 +30,12 @@ KEEP = """
        SET status = excluded.status, result = excluded.result, traceback = excluded.traceback,
            meta = excluded.meta, date_started = excluded.date_started, date_done = excluded.date_done
 """
+TRACES = 10
+"""Of so many attempts, the newest ones."""
+TRACE = """
+    SELECT task_id, traceback FROM django_celery_results_taskresult
+     WHERE task_id = ANY (%(ids)s) AND traceback <> ''
+"""
 STATUSES = {"succeeded": "SUCCESS", "failed": "FAILURE", "retrying": "RETRY", "cancelled": "REVOKED"}
 
 
@@ -86,6 +92,14 @@ def write(rows: Sequence[tuple[str, Ended]], *, db: Database, worker: str = "") 
             "metas": [json.dumps({"children": [], "code": str(o.code)}) for _, o in rows],
         },
     )
+
+
+def traces(job: UUID, attempts: int, *, db: Database) -> list[tuple[int, str]]:
+    """Where attempts were when they failed or were ended, the newest first: attempt and traceback."""
+    newest = [f"{job}:{number}" for number in range(max(1, attempts - TRACES + 1), attempts + 1)]
+    rows = db.rows(TRACE, {"ids": newest})
+    found = [(int(task.rpartition(":")[2]), trace) for task, trace in rows]
+    return sorted(found, reverse=True)
 
 
 def result_text(outcome: Ended) -> str:

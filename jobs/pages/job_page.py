@@ -13,11 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from jobs import items
+from jobs import items, results
 from jobs.artifacts import make_link
+from jobs.database import DJANGO
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
-from jobs.owners import can_act, can_submit, find_job
+from jobs.owners import can_act, can_operate, can_submit, find_job
 from jobs.pages.answers import page, signed_in
 from jobs.pages.files import IMAGES, SHOWN
 from jobs.pages.timeline import timeline
@@ -85,6 +86,8 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "ledger": ledger,
         "accepted": sum(number for _, number in ledger),
         "payload": pretty(job.payload),
+        # A trace shows code, and whatever an exception quoted: that is for who operates it.
+        "traces": results.traces(job.id, job.attempt, db=DJANGO) if can_operate(request.user) else [],
         "values": values_of(job.result),
         "results": [with_link(file) for file in Artifact.objects.filter(job=job)],
         "uploads": [with_link(file) for file in Artifact.objects.filter(uses__job=job)],

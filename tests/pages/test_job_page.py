@@ -7,11 +7,12 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from jobs import events
+from jobs import events, results
 from jobs.database import DJANGO
+from jobs.lifecycle.finish import Outcome
 from jobs.models import Item, Job, JobEvent, LogLine, Progress, Tombstone
 from jobs.pages.job_page import LOG_LINES
-from jobs.states import FINAL, State
+from jobs.states import FINAL, Code, State
 from tests.factories import make_artifact, make_group, make_job
 from tests.pages.conftest import at_the_door
 
@@ -222,3 +223,17 @@ def test_the_error_that_stopped_a_job_is_told_as_present(page, submitter, state)
     text = text_of(page, make_job(state, owner=submitter, attempt=1, error="It broke."))
 
     assert re.search(r'class="notice \w+">.*It broke', text)
+
+
+def test_operators_see_where_an_attempt_was_when_it_failed(page, submitter, operator):
+    job = make_job("failed", owner=submitter, attempt=2)
+    for attempt, trace in [(1, "in spin"), (2, "in <regex>")]:
+        ended = Outcome(
+            job=job.id, kind=job.kind, attempt=attempt, state=State.FAILED, code=Code.TIMEOUT, trace=trace
+        )
+        results.keep([ended], db=DJANGO)
+
+    shown = text_of(at_the_door(operator), job)
+
+    assert shown.index("in &lt;regex&gt;") < shown.index("in spin"), "the newest first, as text"
+    assert "Traces" not in text_of(page, job), "code is not the submitter's business"
