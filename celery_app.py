@@ -14,35 +14,39 @@ held a web request for 40 s."""
 HEALTH_SECONDS = 5
 """How often a connection to Redis that seems to wait is asked whether it lives."""
 
+DEFAULTS = {
+    "accept_content": ["json"],
+    "task_serializer": "json",
+    "result_serializer": "json",
+    "task_ignore_result": True,
+    "task_default_queue": "tasks",
+    "worker_prefetch_multiplier": 1,
+    "worker_consumer": "workers.consumer:Consumer",
+    "worker_hijack_root_logger": False,
+    "worker_enable_remote_control": True,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_connection_timeout": SOCKET_SECONDS,
+    "broker_transport_options": {
+        "socket_timeout": SOCKET_SECONDS,
+        "socket_connect_timeout": SOCKET_SECONDS,
+        "socket_keepalive": True,
+        # A consumer that waits on a half-open connection gives it up after 2 x this + 1 s; kombu's
+        # 25 s would be 51.
+        "health_check_interval": HEALTH_SECONDS,
+        # The same limits in the words of RabbitMQ's client.
+        "read_timeout": SOCKET_SECONDS,
+        "write_timeout": SOCKET_SECONDS,
+    },
+    "result_expires": None,
+}
+
 app = Celery("millrace")
-# Defaults, so that a project's own CELERY_… settings win where they differ.
+# Celery asks defaults before a project's own CELERY_… settings: those that it sets are left out.
 app.add_defaults(
     lambda: {
-        "accept_content": ["json"],
-        "task_serializer": "json",
-        "result_serializer": "json",
-        "task_ignore_result": True,
-        "task_default_queue": "tasks",
-        "worker_prefetch_multiplier": 1,
-        "worker_consumer": "workers.consumer:Consumer",
-        "worker_hijack_root_logger": False,
-        "worker_enable_remote_control": True,
-        "worker_cancel_long_running_tasks_on_connection_loss": False,
-        "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,
-        "broker_connection_timeout": SOCKET_SECONDS,
-        "broker_transport_options": {
-            "socket_timeout": SOCKET_SECONDS,
-            "socket_connect_timeout": SOCKET_SECONDS,
-            "socket_keepalive": True,
-            # A consumer that waits on a half-open connection gives it up after 2 x this + 1 s; kombu's
-            # 25 s would be 51.
-            "health_check_interval": HEALTH_SECONDS,
-            # The same limits in the words of RabbitMQ's client.
-            "read_timeout": SOCKET_SECONDS,
-            "write_timeout": SOCKET_SECONDS,
-        },
-        "result_expires": None,
+        name: value for name, value in DEFAULTS.items() if f"CELERY_{name.upper()}" not in app.loader.conf
     }
 )
 app.config_from_object("django.conf:settings", namespace="CELERY")
