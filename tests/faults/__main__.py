@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.faults import report
-from tests.faults.case import Size
+from tests.faults.case import Size, not_built
 from tests.faults.cases import all_cases
 
 ROW = "row: "
@@ -38,7 +38,7 @@ def main() -> int:
         case = cases[number]
         if asked.quick and not case.has_quick:
             continue
-        if case.not_built:
+        if case.run is not_built:
             print(f"\n{number:>2}  {case.title}: {case.not_built}", flush=True)
             continue
         print(f"\n{number:>2}  {case.title}   ({time_left(begun, place, len(numbers))})", flush=True)

@@ -78,7 +78,9 @@ def summary(memory: dict[str, Any]) -> list[str]:
         controls = [row["control"] for row in rows if row["control"]]
         plain = "–"
         if controls:
+            held = total(controls, "held")
             plain = f"{total(controls, 'jobs')}, {total(controls, 'lost')} / {total(controls, 'doubled')}"
+            plain += f", {held} held back" if held else ""
         times = [row["recovery"] for row in rows if row["recovery"] is not None]
         mark = "" if all(row["has_passed"] for row in rows) else " **(failed)**"
         lines.append(
