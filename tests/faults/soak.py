@@ -30,11 +30,16 @@ BACKLOG = 5_000
 """How many jobs may wait before the load pauses: the line stays long, and the clock tells something."""
 WORKERS = 2
 DRAIN_SECONDS = 900.0
+MOST_MEMORY, MOST_DESCRIPTORS = 1.1, 5
+"""How many times the memory of the first tenth the end may have, and how many descriptors more."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """What one process holds: memory of its own (MB) and open descriptors."""
+    """What one process holds: resident memory (MB) and open descriptors.
+
+    Resident, not its own alone: what main and children share moves from one to the other as it is written.
+    """
 
     megabytes: float
     descriptors: int
@@ -131,8 +136,18 @@ class Soak:
 
 
 def use(process: psutil.Process) -> Use:
-    """Memory that would be free without it, and its descriptors."""
-    return Use(process.memory_full_info().uss / 1e6, process.num_fds())
+    """Of one process, now."""
+    return Use(process.memory_info().rss / 1e6, process.num_fds())
+
+
+def grown(before: dict[str, Use], after: dict[str, Use]) -> list[str]:
+    """Processes that hold more than they may after the whole run."""
+    return [
+        name
+        for name in before.keys() & after.keys()
+        if after[name].megabytes > MOST_MEMORY * before[name].megabytes
+        or after[name].descriptors > before[name].descriptors + MOST_DESCRIPTORS
+    ]
 
 
 def kill(pid: int) -> None:
@@ -183,6 +198,7 @@ def main() -> int:
         lab.faults.clear()
         verdict = lab.judge()
         after = soak.use()
+        verdict.blame("growth", "processes", grown(before, after))
     print(f"\n{verdict.jobs:,} jobs in {spent:.0f} s, killed: {dict(soak.kills)}")
     print(f"lost {verdict.lost}, doubled {verdict.doubled}, uncertain {verdict.uncertain}")
     for name in sorted(before.keys() & after.keys()):
