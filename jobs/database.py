@@ -88,6 +88,8 @@ class OwnDatabase:
         self._connection: psycopg.Connection[Row] | None = None
         self._calls: list[Callable[[], object]] = []
         self._depth = 0
+        self.opened = 0
+        """How many connections there were, the present one included."""
 
     @property
     def connection(self) -> psycopg.Connection[Row]:
@@ -99,6 +101,7 @@ class OwnDatabase:
             if self._depth:
                 raise psycopg.OperationalError("The connection broke; its transaction is rolled back.")
             self._connection = psycopg.connect(**connection_params(self.name))
+            self.opened += 1
             self._connection.prepare_threshold = 3 if conf().prepared else None
         return self._connection
 

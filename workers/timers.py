@@ -52,6 +52,7 @@ class Timers:
         self.beat_at: float | None = None
         """When the database last knew of us (monotonic seconds)."""
         self._contact_since: float | None = None
+        self._opened = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         given = conf()
@@ -122,8 +123,10 @@ class Timers:
     def _keep_contact(self, now: float) -> None:
         """The database answered. After a silence (it was frozen, or we were) contact begins anew."""
         silent = self.beat_at is None or now - self.beat_at > conf().heartbeat_seconds
-        if self._contact_since is None or silent:
+        is_new = self.db.opened != self._opened
+        if self._contact_since is None or silent or is_new:
             self._contact_since = now
+        self._opened = self.db.opened
         self.beat_at = now
 
     def _rescue(self) -> None:
