@@ -120,7 +120,7 @@ def rings_the_node(
     """This process, where jobs are handed in, rings at the broker node too."""
     RINGER.flush()
     RINGER._drop_connection()
-    monkeypatch.setitem(app.conf, "broker_url", celery_broker_cluster[0].config()["host_url"])
+    monkeypatch.setitem(app.conf.changes, "broker_url", celery_broker_cluster[0].config()["host_url"])
     yield
     RINGER.flush()
     RINGER._drop_connection()
