@@ -77,7 +77,7 @@ def test_a_worker_that_was_killed_leaves_no_key_for_long(start_worker: StartWork
     with redis.Redis.from_url(os.environ["BROKER_URL"]) as client:
 
         def unheard() -> list[bytes]:
-            """Frozen while it hears one it counts as busy for a while, and is sent none: then freeze it anew."""
+            """Frozen while it hears one, it counts as busy and is sent none: then freeze it anew."""
             os.kill(child, signal.SIGCONT)
             os.kill(child, signal.SIGSTOP)
             with suppress(AssertionError):
