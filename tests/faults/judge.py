@@ -39,10 +39,14 @@ class JobRow:
 
 @dataclass(frozen=True)
 class Budgets:
-    """What must not be exceeded: failures, worker deaths, seconds to recover, seconds a caller waits."""
+    """What must not be exceeded: failures, worker deaths, seconds to recover, seconds a caller waits.
+
+    `undone` is how many claims of a job a failover may have lost: so many effects more than its attempts say.
+    """
 
     failures: int = 3
     deaths: int = 3
+    undone: int = 0
     recovery: float | None = None
     caller: float = 2.0
 
@@ -82,7 +86,7 @@ def judge(
     judge_submits(verdict, account, jobs, effects)
     judge_moves(verdict, changes, jobs)
     judge_attempts(verdict, jobs, given)
-    judge_effects(verdict, jobs, effects)
+    judge_effects(verdict, jobs, effects, given)
     slow = recovery if given.recovery is not None and (recovery or 0) > given.recovery else None
     verdict.blame("I9", "seconds to recover", [] if slow is None else [f"{slow:.1f}"])
     wait = account.p99()
@@ -134,7 +138,7 @@ def judge_attempts(verdict: Verdict, jobs: list[JobRow], budgets: Budgets) -> No
     )
 
 
-def judge_effects(verdict: Verdict, jobs: list[JobRow], effects: Counter[str]) -> None:
+def judge_effects(verdict: Verdict, jobs: list[JobRow], effects: Counter[str], budgets: Budgets) -> None:
     """I8: under one effect key once, or once and one named uncertain; I1: a success has its effect."""
     twice: list[str] = []
     never: list[str] = []
@@ -146,7 +150,7 @@ def judge_effects(verdict: Verdict, jobs: list[JobRow], effects: Counter[str]) -
             never += [key] * (effects[key] == 0 and state == "done")
             twice += [f"{key} (pending)"] * (effects[key] > 0 and state == "pending")
         if not job.items:
-            twice += [job.key] * (effects[job.key] > job.attempt)
+            twice += [job.key] * (effects[job.key] > job.attempt + budgets.undone)
             never += [job.key] * (effects[job.key] == 0 and job.state == State.SUCCEEDED)
     verdict.doubled += verdict.blame("I8", "effects repeated", twice)
     verdict.lost += verdict.blame("I8", "effects that never happened", never)

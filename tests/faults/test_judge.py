@@ -112,6 +112,13 @@ def test_an_effect_that_is_repeat_safe_happens_once_an_attempt() -> None:
     assert seen(account(a=Answer.OK), job(attempt=1), effects={"a": 2}).doubled == 1
 
 
+def test_a_claim_that_a_failover_undid_has_had_its_effect() -> None:
+    given = account(a=Answer.OK)
+
+    assert seen(given, job(), effects={"a": 2}, budgets=Budgets(undone=1)).doubled == 0
+    assert seen(given, job(), effects={"a": 3}, budgets=Budgets(undone=1)).doubled == 1
+
+
 def test_a_slow_recovery_and_a_hung_caller_are_found() -> None:
     slow = account()
     slow.note("a", Answer.OK, seconds=3)
