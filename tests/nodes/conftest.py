@@ -26,7 +26,7 @@ from pytest_celery import (
 
 from celery_app import app
 from core.embedded.redis import find_server
-from jobs.broker import RINGER
+from tests.broker_at import broker_at
 from tests.nodes.process import LocalProcess, celery
 from tests.rabbitmq import free_port
 from tests.worker_process import SHORT_TIMES, database_url
@@ -114,16 +114,10 @@ def make_worker(
 
 
 @pytest.fixture
-def rings_the_node(
-    celery_broker_cluster: CeleryBrokerCluster, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def rings_the_node(celery_broker_cluster: CeleryBrokerCluster) -> Iterator[None]:
     """This process, where jobs are handed in, rings at the broker node too."""
-    RINGER.flush()
-    RINGER._drop_connection()
-    monkeypatch.setitem(app.conf.changes, "broker_url", celery_broker_cluster[0].config()["host_url"])
-    yield
-    RINGER.flush()
-    RINGER._drop_connection()
+    with broker_at(celery_broker_cluster[0].config()["host_url"]):
+        yield
 
 
 if not has_docker():

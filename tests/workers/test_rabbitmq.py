@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from kombu import Connection
 
-from celery_app import app
 from jobs.broker import RINGER, bell_queue, ring
 from jobs.lifecycle.submit_many import submit_many
+from tests.broker_at import broker_at
 from tests.rabbitmq import MISSING, RabbitMQ, rabbit_script
 from tests.waiting import eventually
 from tests.workers.conftest import StartWorker
@@ -28,20 +28,10 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
 
 
 @pytest.fixture
-def by_rabbit(rabbit: RabbitMQ, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def by_rabbit(rabbit: RabbitMQ) -> Iterator[str]:
     """This process rings there too."""
-    before = app.conf.broker_url
-    app.conf.broker_url = app.conf.broker_write_url = rabbit.url
-    hang_up()
-    yield rabbit.url
-    hang_up()
-    app.conf.broker_url = app.conf.broker_write_url = before
-
-
-def hang_up() -> None:
-    """The next bell goes through a new connection."""
-    assert RINGER.flush(10)
-    RINGER._drop_connection()
+    with broker_at(rabbit.url):
+        yield rabbit.url
 
 
 def test_one_bell_hangs_however_often_it_is_rung(by_rabbit: str) -> None:

@@ -6,13 +6,18 @@ import os
 import pickle
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.states import State
 from tests.faults.bells import message
 from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.control.plant import Control, Plant
 from tests.faults.lab import Lab
+
+if TYPE_CHECKING:
+    from tests.worker_process import WorkerProcess
 
 TIMES = 50
 JOBS = 20
@@ -57,6 +62,18 @@ def repeated(lab: Lab, size: Size) -> Row:
     return expect(found, set(claims.values()) == {1}, "a job was claimed more than once")
 
 
+def unlogged(lab: Lab, worker: WorkerProcess, lies: list[Lie]) -> list[str]:
+    """Which of them the log does not name, once it had its time to."""
+
+    def missing() -> list[str]:
+        said = worker.log.read_text()
+        return [lie.name for lie in lies if lie.log not in said]
+
+    with suppress(AssertionError):
+        lab.eventually(lambda: not missing(), 30, "each is logged")
+    return missing()
+
+
 def forged(lab: Lab, size: Size) -> Row:
     """One of each into the queue that a worker hears; afterwards it works on as the process it was."""
     lab.next_round()
@@ -71,8 +88,7 @@ def forged(lab: Lab, size: Size) -> Row:
     empty(lab, "default")
     lab.submit_mix(size.of(JOBS, 6))
     verdict = lab.judge()
-    said = worker.log.read_text()
-    missing = [lie.name for lie in lies if lie.log not in said]
+    missing = unlogged(lab, worker, lies)
     found = row(
         "forged", "queues that do not exist, pickle, 10 MB, built-in tasks, other names, no messages at all",
         verdict, note=f"{len(lies)} forged messages, each logged",
