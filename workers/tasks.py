@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import structlog
 from billiard import pool as billiard_pool
+from billiard.common import REMAP_SIGTERM
 from billiard.process import active_children, current_process
 from celery import signals
 from celery.app.task import Task
@@ -47,6 +48,8 @@ Billiard's 300 would hold a stopping worker up for 30 s: now and then the main h
 when TERM meets the end of a bell. A bell's result says nothing, and a late acknowledgement that is lost only
 brings a plain task's message again, as at-least-once promises anyway.
 """
+FOR_MAIN = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+"""Signals that a whole process group may get, and that the main alone obeys: it tells its children."""
 RUNNER: Runner | None = None
 """This child's runner, once it was forked."""
 TIMERS: Timers | None = None
@@ -60,7 +63,7 @@ def bell(task: Task[Any, Any]) -> None:
     """There may be work in the queue this came from."""
     assert RUNNER is not None, "a bell is heard in a pool child"
     reach("bell.received")
-    leave_term_to_programs()
+    leave_signals_to_programs()
     sent = task.request.delivery_info or {}
     queue = str(sent["routing_key"])
     HEARING.hear(queue)
@@ -83,10 +86,18 @@ def end_task(**kwargs: Any) -> None:
     HEARING.end()
 
 
-def leave_term_to_programs() -> None:
-    """Programs that a kind starts inherit SIG_IGN, but no handler; at start billiard spares only SIG_IGN."""
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, lambda number, frame: None)
+def leave_signals_to_programs() -> None:
+    """Programs that a kind starts inherit SIG_IGN, but no handler.
+
+    Not done when the child starts: billiard then spares only SIG_IGN, and with REMAP_SIGTERM not even that.
+    """
+    for number in FOR_MAIN:
+        if signal.getsignal(number) is not hear_nothing:
+            signal.signal(number, hear_nothing)
+
+
+def hear_nothing(number: int, frame: FrameType | None) -> None:
+    """The main tells what is to be done."""
 
 
 @app.on_after_finalize.connect
@@ -123,8 +134,8 @@ def listen_to_canary(instance: Any = None, **kwargs: Any) -> None:
 def start_child(sender: str | None = None, **kwargs: Any) -> None:
     """In a new pool child: bury the predecessor, then be ready to hear."""
     global RUNNER
-    # TERM to the whole process group is for the main: it drains, and this child ends when its job has.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in FOR_MAIN:
+        signal.signal(number, signal.SIG_IGN)
     end_soon()
     drop_connections()
     HEARING.slot = getattr(current_process(), "index", 0)
@@ -192,6 +203,8 @@ def start_timers(sender: Any = None, **kwargs: Any) -> None:
     PROBES = make_probes(timers, slots=slots, hearing=deafness)
     PROBES.start()
     release_first(signal.SIGQUIT)
+    if REMAP_SIGTERM == "SIGQUIT":
+        release_first(signal.SIGTERM)
 
 
 def queues_heard() -> list[str]:
@@ -201,26 +214,34 @@ def queues_heard() -> list[str]:
 
 
 def release_first(number: signal.Signals) -> None:
-    """Celery's cold shutdown waits for its children before it tells anybody: tell them first."""
+    """Celery's cold shutdown waits for its children before it tells anybody: tell them first.
+
+    A soft one first sleeps for worker_soft_shutdown_timeout seconds: so long they may finish.
+    """
     before = signal.getsignal(number)
     if not callable(before):
         return
 
-    def release(signum: int, frame: FrameType | None) -> None:
-        FLAGS.drain = Drain.RELEASE
-        end_children_after(conf().grace_seconds)
+    def tell(signum: int, frame: FrameType | None) -> None:
+        soft_seconds = app.conf.worker_soft_shutdown_timeout
+        if soft_seconds > 0 and FLAGS.drain is Drain.NONE:
+            FLAGS.drain = Drain.FINISH
+            release_after(soft_seconds)
+        else:
+            release()
         before(signum, frame)
 
-    signal.signal(number, release)
+    signal.signal(number, tell)
+
+
+def release() -> None:
+    """Have the children hand back what runs."""
+    FLAGS.drain = Drain.RELEASE
+    end_children_after(conf().grace_seconds)
 
 
 def release_after(seconds: float) -> None:
-    """What still runs so long after TERM is handed back: a deploy waits for no job that takes an hour."""
-
-    def release() -> None:
-        FLAGS.drain = Drain.RELEASE
-        end_children_after(conf().grace_seconds)
-
+    """What still runs so long after they were asked to finish is handed back: no deploy waits an hour."""
     timer = threading.Timer(seconds, release)
     timer.daemon = True
     timer.start()
