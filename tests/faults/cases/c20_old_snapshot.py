@@ -101,7 +101,7 @@ def doctor() -> str:
     )
     findings = [found for area in json.loads(ran.stdout)["areas"] for found in area["findings"]]
     return "; ".join(
-        found["found"] for found in findings if "snapshot" in found["id"] and found["state"] != "ok"
+        found["found"] for found in findings if found["id"].startswith("sessions.") and found["state"] != "ok"
     )
 
 
