@@ -21,6 +21,7 @@ from tests.waiting import eventually
 
 @pytest.fixture
 def durable(server: Any) -> Any:
+    server.save()  # another test may have left a failed one: only a good one takes that back
     server.config_set("appendonly", "yes")
     yield server
     eventually(lambda: not server.info("persistence")["aof_rewrite_in_progress"], timeout=30)
