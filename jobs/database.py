@@ -8,6 +8,7 @@ No call needs a session: nothing is set, listened for or locked beyond its trans
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -31,6 +32,11 @@ FORGOTTEN = (
     psycopg.errors.DuplicatePreparedStatement,
     psycopg.errors.FeatureNotSupported,  # "cached plan must not change result type"
 )
+
+
+PLANS_SECONDS = 1.0
+"""How long the plan of a prepared statement is kept. PostgreSQL keeps it until somebody analyzes the table:
+one made while the table was small reads all of it, and still does when it has grown a thousandfold."""
 
 
 class Database(Protocol):
@@ -88,6 +94,7 @@ class OwnDatabase:
         self._connection: psycopg.Connection[Row] | None = None
         self._calls: list[Callable[[], object]] = []
         self._depth = 0
+        self._plans_until = 0.0
         self.opened = 0
         """How many connections there were, the present one included."""
 
@@ -162,7 +169,11 @@ class OwnDatabase:
             self._connection = None
 
     def _rows(self, sql: str, params: Params | None) -> list[Row]:
-        cursor = self.connection.execute(sql, params)
+        connection = self.connection
+        if not self._depth and time.monotonic() > self._plans_until:
+            connection.execute("DISCARD PLANS", prepare=False)
+            self._plans_until = time.monotonic() + PLANS_SECONDS
+        cursor = connection.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
 
     def _run_calls(self) -> None:
