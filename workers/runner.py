@@ -23,6 +23,7 @@ from jobs.lifecycle.finish import Outcome
 from jobs.registry import KINDS
 from workers.attempt import Attempts
 from workers.events import Events
+from workers.low_water import LowWater
 from workers.pace import Pace
 from workers.record import Record
 from workers.recorder import AWAY, REPEAT_SECONDS
@@ -42,6 +43,7 @@ class Runner:
         self.leases = self.attempts.leases
         self.recorder = self.attempts.recorder
         self.pace = Pace()
+        self.low_water = LowWater()
         self._is_unsure = False
 
     def hear(self, queue: str) -> None:
@@ -87,7 +89,12 @@ class Runner:
     def _claim(self, queue: str, limit: int) -> list[Claimed]:
         kinds = {kind.name: kind.batch for kind in KINDS.all()}
         reach("claim.before")
-        jobs = claim_jobs(queue, holder=self.holder, kinds=kinds, limit=limit, db=self.db)
+        jobs = self.low_water.claim(
+            queue,
+            lambda start: claim_jobs(
+                queue, holder=self.holder, kinds=kinds, limit=limit, start=start, db=self.db
+            ),
+        )
         if jobs:
             reach("claim.after_commit")
         for job in jobs:

@@ -2,12 +2,14 @@
 
 Who is right when two disagree: SKIP LOCKED gives every row to one of them. The claim commits by itself,
 before the work starts; if we die on the next line, the lease runs out and rescue gives the jobs away.
+
+A claim looks at the line from its head, or from a place in it: see `workers.low_water`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobs.conf import conf
@@ -24,50 +26,82 @@ ORDER = "priority DESC, turn, seq"
 RETURNING = """
     job.id, job.kind, job.attempt, job.payload::text, job.owner_id, job.failures, job.crashes, job.alone,
     greatest(0, extract(epoch FROM clock_timestamp() - greatest(job.created_at, job.run_at)))::float8,
-    job.priority, job.turn, job.seq"""
+    extract(epoch FROM picked.seen_at - statement_timestamp())::float8, job.priority, job.turn, job.seq"""
 SETS = """
     attempt = job.attempt + 1, holder = %(holder)s, suspect = false, started_at = clock_timestamp(),
     lease = clock_timestamp() + make_interval(secs => %(lease)s)"""
 
-ONE = Move(
-    leaves={State.QUEUED},
-    leads_to={State.RUNNING},
-    picked=f"SELECT id FROM millrace_job WHERE {IN_LINE} ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED",  # noqa: S608
-    sets=SETS + ", alone = true",
-    returning=RETURNING,
-)
-# A batch is a run of one kind from the head of the line, as long as that kind allows; a suspect comes alone.
-# Only what is taken is locked: a rival must not find the line empty because we looked at it.
-BATCH = Move(
-    leaves={State.QUEUED},
-    leads_to={State.RUNNING},
-    before=f"""
-        head AS MATERIALIZED (
-            SELECT id, kind, suspect, priority, turn, seq FROM millrace_job
-             WHERE {IN_LINE} ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED),
-        near AS (
-            SELECT near.* FROM head, LATERAL (
-                SELECT id, kind, suspect, priority, turn, seq FROM millrace_job
-                 WHERE {IN_LINE} AND (-priority, turn, seq) > (-head.priority, head.turn, head.seq)
-                 ORDER BY {ORDER} LIMIT least(%(limit)s, (%(batches)s::jsonb ->> head.kind)::int) - 1) AS near
-             WHERE NOT head.suspect),
-        run AS (
-            SELECT near.id, bool_and(near.kind = head.kind AND NOT near.suspect) OVER (
-                       ORDER BY near.priority DESC, near.turn, near.seq) AS is_unbroken
-              FROM near, head),
-        rest AS MATERIALIZED (
-            SELECT id FROM millrace_job
-             WHERE id IN (SELECT id FROM run WHERE is_unbroken) AND {IN_LINE} FOR UPDATE SKIP LOCKED)""",  # noqa: S608
-    picked="""
-        SELECT id, count(*) OVER () AS size
-          FROM (SELECT id FROM head UNION ALL SELECT id FROM rest) AS taken""",
-    sets=SETS + ", alone = (picked.size = 1)",
-    returning=RETURNING,
-)
+
+def one(first: str) -> Move:
+    """The move of the first job for which that holds too."""
+    return Move(
+        leaves={State.QUEUED},
+        leads_to={State.RUNNING},
+        picked=f"""
+            SELECT id, clock_timestamp() AS seen_at FROM millrace_job
+             WHERE {first} ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED""",  # noqa: S608
+        sets=SETS + ", alone = true",
+        returning=RETURNING,
+    )
+
+
+def batch(first: str) -> Move:
+    """The move of a run of one kind and priority from there on, as long as that kind allows.
+
+    A suspect comes alone. Only what is taken is locked: a rival must not find the line empty because we
+    looked at it. What is locked is found by its id (the LIMIT keeps every other condition out of that
+    look-up), or the planner may read the whole line for it.
+    """
+    return Move(
+        leaves={State.QUEUED},
+        leads_to={State.RUNNING},
+        before=f"""
+            head AS MATERIALIZED (
+                SELECT id, kind, suspect, priority, turn, seq, clock_timestamp() AS seen_at FROM millrace_job
+                 WHERE {first} ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED),
+            near AS (
+                SELECT near.* FROM head, LATERAL (
+                    SELECT id, kind, suspect, turn, seq FROM millrace_job
+                     WHERE {IN_LINE} AND priority = head.priority AND (turn, seq) > (head.turn, head.seq)
+                     ORDER BY {ORDER}
+                     LIMIT least(%(limit)s, (%(batches)s::jsonb ->> head.kind)::int) - 1) AS near
+                 WHERE NOT head.suspect),
+            run AS (
+                SELECT near.id, bool_and(near.kind = head.kind AND NOT near.suspect) OVER (
+                           ORDER BY near.turn, near.seq) AS is_unbroken
+                  FROM near, head),
+            rest AS MATERIALIZED (
+                SELECT job.id FROM run, LATERAL (
+                    SELECT id, state, ready FROM millrace_job
+                     WHERE id = run.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS job
+                 WHERE run.is_unbroken AND job.state = 'queued' AND job.ready)""",  # noqa: S608
+        picked="""
+            SELECT id, count(*) OVER () AS size, (SELECT seen_at FROM head)
+              FROM (SELECT id FROM head UNION ALL SELECT id FROM rest) AS taken""",
+        sets=SETS + ", alone = (picked.size = 1)",
+        returning=RETURNING,
+    )
+
+
+ONWARD = f"{IN_LINE} AND priority = %(priority)s AND (turn, seq) >= (%(turn)s, %(seq)s)"
+ONE, BATCH = one(IN_LINE), batch(IN_LINE)
+ONE_ONWARD, BATCH_ONWARD = one(ONWARD), batch(ONWARD)
+
+
+class Place(NamedTuple):
+    """A place in the line of a queue."""
+
+    priority: int
+    turn: float
+    seq: int
 
 
 class Claimed(NamedTuple):
-    """A job this holder may try now; `waited_seconds` is since it could last have been claimed."""
+    """A job this holder may try now.
+
+    `waited_seconds` is since it could last have been claimed; `looked_seconds` is what the server needed to
+    find the first of those claimed with it.
+    """
 
     id: UUID
     kind: str
@@ -78,6 +112,8 @@ class Claimed(NamedTuple):
     crashes: int
     alone: bool
     waited_seconds: float
+    looked_seconds: float = 0.0
+    place: Place = Place(0, 0.0, 0)
 
 
 def claim_jobs(
@@ -86,19 +122,25 @@ def claim_jobs(
     holder: UUID,
     kinds: Mapping[str, int],
     limit: int = 1,
+    start: Place | None = None,
     db: Database,
 ) -> list[Claimed]:
-    """Take up to `limit` ready jobs of a queue, for kinds (name → largest batch) this worker knows."""
-    params = {
+    """Take up to `limit` ready jobs of a queue, for kinds (name → largest batch) this worker knows.
+
+    With a start only jobs of its priority and not before it are seen.
+    """
+    params: dict[str, Any] = {
         "queue": queue,
         "holder": holder,
         "kinds": list(kinds),
         "lease": conf().lease_seconds,
     }
+    if start is not None:
+        params |= start._asdict()
     if limit == 1:
-        rows = ONE.run(db, params)
+        rows = (ONE_ONWARD if start else ONE).run(db, params)
     else:
         batches = "{" + ", ".join(f'"{name}": {size}' for name, size in kinds.items()) + "}"
-        rows = BATCH.run(db, {**params, "limit": limit, "batches": batches})
-        rows.sort(key=lambda row: (-row[9], row[10], row[11]))
-    return [Claimed(*row[:9]) for row in rows]
+        rows = (BATCH_ONWARD if start else BATCH).run(db, {**params, "limit": limit, "batches": batches})
+    jobs = [Claimed._make([*row[:10], Place(*row[10:])]) for row in rows]
+    return sorted(jobs, key=lambda job: (-job.place.priority, job.place.turn, job.place.seq))

@@ -26,6 +26,7 @@ FILL = """
       FROM generate_series(1, 2000) AS n
 """
 IN_LINE = {"queue": "default", "holder": uuid4(), "kinds": ["test.0", "test.1", "test.2"], "lease": 60.0}
+START = {"priority": 0, "turn": 0.0, "seq": 0}
 BATCH = {"limit": 50, "batches": json.dumps({"test.0": 50, "test.1": 50, "test.2": 50})}
 RESCUE = {"chunk": 500, "is_known": False, "error": "", "budgets": "{}", "deaths": 3}
 KEEP = {"limit": 1000, "succeeded": 86_400.0, "failed": 86_400.0}
@@ -38,6 +39,14 @@ def crowd(alice: User) -> None:
     for state in ("scheduled", "queued", "running", "succeeded", "failed"):
         DJANGO.rows(FILL, {"state": state, "owner": alice.pk})
     DJANGO.rows("ANALYZE millrace_job")
+
+
+@pytest.fixture
+def surprise(alice: User) -> None:
+    """Two thousand jobs in a line that was empty when the planner last looked."""
+    DJANGO.rows(FILL, {"state": "succeeded", "owner": alice.pk})
+    DJANGO.rows("ANALYZE millrace_job")
+    DJANGO.rows(FILL, {"state": "queued", "owner": alice.pk})
 
 
 def scans(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,20 +87,29 @@ def test_a_time_bounds_the_index(
         assert (scan["Actual Rows"], scan.get("Rows Removed by Filter", 0)) == (0, 0)
 
 
+@pytest.mark.parametrize("before", ["crowd", "surprise"])
 @pytest.mark.parametrize(
     ("sql", "params", "most"),
-    [(claim.ONE.sql, IN_LINE, 1), (claim.BATCH.sql, IN_LINE | BATCH, 50)],
-    ids=["one", "batch"],
+    [
+        (claim.ONE.sql, IN_LINE, 1),
+        (claim.BATCH.sql, IN_LINE | BATCH, 50),
+        (claim.ONE_ONWARD.sql, IN_LINE | START, 1),
+        (claim.BATCH_ONWARD.sql, IN_LINE | BATCH | START, 50),
+    ],
+    ids=["one", "batch", "one onward", "batch onward"],
 )
 def test_a_claim_reads_the_line_only_as_far_as_it_takes(
-    crowd: None, sql: str, params: dict[str, Any], most: int
+    request: pytest.FixtureRequest, before: str, sql: str, params: dict[str, Any], most: int
 ) -> None:
+    request.getfixturevalue(before)
+
     found = scans(sql, params)
 
     assert {scan["Index Name"] for scan in found} == {"millrace_job_line", "millrace_job_pkey"}
     for scan in found:
         if scan["Index Name"] == "millrace_job_line":
-            assert scan["Index Cond"].startswith("(queue = 'default'")
+            assert "(queue = 'default'" in scan["Index Cond"]
+            assert ("(ROW(turn, seq) >" in scan["Index Cond"]) >= (START.items() <= params.items())
             assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) <= most
 
 

@@ -1,0 +1,66 @@
+"""Low water: where claims may start, so that they need not walk over what an old snapshot keeps.
+
+While somebody holds a snapshot open (an export, a forgotten transaction), PostgreSQL removes nothing: every
+job that ever left the line still stands in its index, and a claim that begins at the head reads them all. So
+once a look from the head has become dear, claims start where this child found work two such looks ago, and
+look from the head again only as often as that costs little. What comes to stand before the mark meanwhile
+(a rescued job, a new priority) is found by the next look from the head; the sweep rings for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from jobs.lifecycle.claim import Claimed, Place
+
+DEAR_SECONDS = 0.001
+"""A look from the head that takes longer is dear. A healthy one takes a tenth of that."""
+SHARE = 0.01
+"""Dear looks may take this share of the time."""
+
+
+class LowWater:
+    """What this child knows of the lines it claims from."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Line] = {}
+
+    def claim(self, queue: str, claim: Callable[[Place | None], list[Claimed]]) -> list[Claimed]:
+        """Jobs of a queue: by one look from the head, or by looks from the marks, high priority first."""
+        line = self._lines.setdefault(queue, Line())
+        now = time.monotonic()
+        if now < line.due_at:
+            jobs = next(filter(None, map(claim, line.marks())), [])
+            line.found(jobs)
+        else:
+            jobs = claim(None)
+            line.found(jobs)
+            line.looked(jobs[0].looked_seconds if jobs else time.monotonic() - now)
+        return jobs
+
+
+class Line:
+    """One queue's line: a mark per priority, and when the next look from the head is due."""
+
+    def __init__(self) -> None:
+        self.due_at = 0.0
+        self._latest: dict[int, Place] = {}
+        self._last: dict[int, Place] = {}
+        self._marks: dict[int, Place] = {}
+
+    def marks(self) -> Sequence[Place]:
+        """Where to look, in this order."""
+        return [self._marks[priority] for priority in sorted(self._marks, reverse=True)]
+
+    def looked(self, seconds: float) -> None:
+        """A look from the head took so long: if that is dear, the marks serve for a while."""
+        if seconds < DEAR_SECONDS or not self._latest:
+            return
+        self._marks, self._last = {**self._latest, **self._last}, dict(self._latest)
+        self.due_at = time.monotonic() + seconds / SHARE
+
+    def found(self, jobs: Sequence[Claimed]) -> None:
+        """These were claimed."""
+        if jobs:
+            self._latest[jobs[0].place.priority] = jobs[0].place
