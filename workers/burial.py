@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import structlog
 
+from jobs.claimed import Claimed
 from jobs.database import OwnDatabase
-from jobs.lifecycle.claim import Claimed
 from jobs.lifecycle.finish import finish_jobs
 from jobs.lifecycle.release import held_by, release_jobs
 from jobs.lifecycle.rescue import rescue_dead

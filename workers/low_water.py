@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from jobs.lifecycle.claim import Claimed, Place
+from jobs.claimed import Claimed, Place
 
 DEAR_SECONDS = 0.001
 """A look from the head that takes longer is dear. A healthy one takes a tenth of that."""

@@ -16,8 +16,8 @@ import psycopg
 import structlog
 
 from jobs import artifacts
+from jobs.claimed import Claimed
 from jobs.database import OwnDatabase
-from jobs.lifecycle.claim import Claimed
 from jobs.lifecycle.finish import Outcome, finish_jobs
 from jobs.lifecycle.release import held_by, release_jobs
 from jobs.states import Code, State

@@ -15,10 +15,11 @@ import structlog
 
 from jobs import metrics
 from jobs.broker import ring
+from jobs.claimed import Claimed
 from jobs.conf import conf
 from jobs.database import OwnDatabase
 from jobs.failpoints import reach
-from jobs.lifecycle.claim import Claimed, claim_jobs
+from jobs.lifecycle.claim import claim_jobs
 from jobs.lifecycle.finish import Outcome
 from jobs.registry import KINDS
 from workers.attempt import Attempts

@@ -9,9 +9,10 @@ A claim looks at the line from its head, or from a place in it: see `workers.low
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
+from jobs.claimed import Claimed, Place
 from jobs.conf import conf
 from jobs.database import Database
 from jobs.lifecycle.transition import Move
@@ -86,34 +87,6 @@ def batch(first: str) -> Move:
 ONWARD = f"{IN_LINE} AND priority = %(priority)s AND (turn, seq) >= (%(turn)s, %(seq)s)"
 ONE, BATCH = one(IN_LINE), batch(IN_LINE)
 ONE_ONWARD, BATCH_ONWARD = one(ONWARD), batch(ONWARD)
-
-
-class Place(NamedTuple):
-    """A place in the line of a queue."""
-
-    priority: int
-    turn: float
-    seq: int
-
-
-class Claimed(NamedTuple):
-    """A job this holder may try now.
-
-    `waited_seconds` is since it could last have been claimed; `looked_seconds` is what the server needed to
-    find the first of those claimed with it.
-    """
-
-    id: UUID
-    kind: str
-    attempt: int
-    payload: str
-    owner: int
-    failures: int
-    crashes: int
-    alone: bool
-    waited_seconds: float
-    looked_seconds: float = 0.0
-    place: Place = Place(0, 0.0, 0)
 
 
 def claim_jobs(

@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from jobs.claimed import Claimed, Place
 from jobs.database import OwnDatabase
-from jobs.lifecycle.claim import Claimed, Place, claim_jobs
+from jobs.lifecycle.claim import claim_jobs
 from jobs.lifecycle.finish import Outcome, finish_jobs
 from jobs.models import Job
 from jobs.states import State

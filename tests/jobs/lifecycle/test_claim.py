@@ -4,8 +4,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from jobs.claimed import Claimed
 from jobs.database import DJANGO
-from jobs.lifecycle.claim import Claimed, claim_jobs
+from jobs.lifecycle.claim import claim_jobs
 from jobs.lifecycle.pause import pause_queue, resume_queue
 from jobs.models import Job
 from tests.factories import make_job
