@@ -9,11 +9,10 @@ import psycopg
 import structlog
 from django.db import connections
 
-from jobs.claimed import Claimed
+from jobs.attempt import Claimed, Outcome
 from jobs.conf import conf
 from jobs.database import OwnDatabase
 from jobs.errors import LeaseLost
-from jobs.lifecycle.finish import Outcome
 from jobs.registry import KINDS, Kind
 from jobs.states import State
 from workers.context import Context

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import structlog
 
-from jobs.claimed import Claimed
+from jobs.attempt import Claimed
 from jobs.database import OwnDatabase
 from jobs.lifecycle.finish import finish_jobs
 from jobs.lifecycle.release import held_by, release_jobs

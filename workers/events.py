@@ -14,8 +14,7 @@ import structlog
 from celery.events import EventDispatcher
 
 from celery_app import app
-from jobs.claimed import Claimed
-from jobs.lifecycle.finish import Outcome
+from jobs.attempt import Claimed, Outcome
 from jobs.states import State
 from workers.shared import FLAGS
 

@@ -12,12 +12,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from jobs.claimed import Claimed, Place
+from jobs.attempt import Claimed, Place
 
 DEAR_SECONDS = 0.001
 """A look from the head that takes longer is dear. A healthy one takes a tenth of that."""
 SHARE = 0.01
-"""Dear looks may take this share of the time."""
+"""Dear looks may take this share of the time, …"""
+LOOKS = 200
+"""… and be one among so many, …"""
+RARE_SECONDS = 5.0
+"""… unless the last was so long ago."""
 
 
 class LowWater:
@@ -30,7 +34,7 @@ class LowWater:
         """Jobs of a queue: by one look from the head, or by looks from the marks, high priority first."""
         line = self._lines.setdefault(queue, Line())
         now = time.monotonic()
-        if now < line.due_at:
+        if not line.is_due(now):
             jobs = next(filter(None, map(claim, line.marks())), [])
             line.found(jobs)
         else:
@@ -44,10 +48,17 @@ class Line:
     """One queue's line: a mark per priority, and when the next look from the head is due."""
 
     def __init__(self) -> None:
-        self.due_at = 0.0
+        self._due_at = 0.0
+        self._late_at = 0.0
+        self._looks = 0
         self._latest: dict[int, Place] = {}
         self._last: dict[int, Place] = {}
         self._marks: dict[int, Place] = {}
+
+    def is_due(self, now: float) -> bool:
+        """Whether the next look is one from the head."""
+        self._looks += 1
+        return now >= self._due_at and (self._looks >= LOOKS or now >= self._late_at)
 
     def marks(self) -> Sequence[Place]:
         """Where to look, in this order."""
@@ -58,7 +69,9 @@ class Line:
         if seconds < DEAR_SECONDS or not self._latest:
             return
         self._marks, self._last = {**self._latest, **self._last}, dict(self._latest)
-        self.due_at = time.monotonic() + seconds / SHARE
+        self._looks = 0
+        self._due_at = time.monotonic() + seconds / SHARE
+        self._late_at = max(self._due_at, time.monotonic() + RARE_SECONDS)
 
     def found(self, jobs: Sequence[Claimed]) -> None:
         """These were claimed."""

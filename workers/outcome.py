@@ -8,9 +8,8 @@ import traceback
 import pydantic_core
 
 from jobs.artifacts import Saved
-from jobs.claimed import Claimed
+from jobs.attempt import Claimed, Outcome
 from jobs.errors import BadPayload, Cancelled, JobError, MillraceError, Rejected, TimedOut
-from jobs.lifecycle.finish import Outcome
 from jobs.registry import Kind, Result
 from jobs.states import Code, State
 from workers.limits import Interrupted, Why

@@ -16,9 +16,11 @@ import psycopg
 import structlog
 
 from jobs import artifacts
-from jobs.claimed import Claimed
+from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import OwnDatabase
-from jobs.lifecycle.finish import Outcome, finish_jobs
+from jobs.lifecycle.claim import Asking, claim_jobs
+from jobs.lifecycle.exchange import exchange_jobs
+from jobs.lifecycle.finish import finish_jobs, is_plain
 from jobs.lifecycle.release import held_by, release_jobs
 from jobs.states import Code, State
 from workers.events import Events
@@ -56,6 +58,27 @@ class Recorder:
             else:
                 for outcome in outcomes:
                     self.finish([outcome])
+
+    def exchange(self, outcomes: list[Outcome], asking: Asking, start: Place | None) -> list[Claimed]:
+        """Record outcomes and claim the next jobs, in one statement where the outcomes allow it.
+
+        Raises what a database that is away raises, but only after the outcomes are recorded: what was claimed
+        unseen is the caller's to hand back.
+        """
+        if not is_plain(outcomes):
+            self.finish(outcomes)
+            return claim_jobs(asking, start=start, db=self.db)
+        try:
+            kept, jobs = exchange_jobs(outcomes, asking, start=start, db=self.db)
+        except PASSING:
+            self.db.close()
+            self.finish(outcomes)
+            raise
+        except Exception:  # noqa: BLE001 - whatever one result is made of; nothing was claimed either
+            self.finish(outcomes)
+            return claim_jobs(asking, start=start, db=self.db)
+        self._tell(outcomes, kept, is_sure=True)
+        return jobs
 
     def release(self, jobs: list[Claimed]) -> None:
         """Hand jobs back, uncharged."""

@@ -7,6 +7,7 @@ burial or rescue gives the job to another.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from uuid import UUID
@@ -14,13 +15,12 @@ from uuid import UUID
 import structlog
 
 from jobs import metrics
+from jobs.attempt import Claimed, Outcome, Place
 from jobs.broker import ring
-from jobs.claimed import Claimed
 from jobs.conf import conf
 from jobs.database import OwnDatabase
 from jobs.failpoints import reach
-from jobs.lifecycle.claim import claim_jobs
-from jobs.lifecycle.finish import Outcome
+from jobs.lifecycle.claim import Asking, claim_jobs
 from jobs.registry import KINDS
 from workers.attempt import Attempts
 from workers.events import Events
@@ -72,30 +72,35 @@ class Runner:
     def _work(self, queue: str) -> bool:
         """Claim, run and finish until the slice is over (True), or nothing is ready (False)."""
         ends_at = time.monotonic() + conf().slice_seconds
-        is_first = True
+        ended: list[Outcome] = []
         HEARING.busy(conf().lease_seconds)
-        while FLAGS.drain is Drain.NONE:
+        for number in itertools.count():
+            if FLAGS.drain is not Drain.NONE or (number and time.monotonic() >= ends_at):
+                break
             limit = self.pace.batch(queue)
-            jobs = self._claim(queue, limit)
+            jobs = self._next(queue, limit, ended)
             if not jobs:
                 return False
-            if is_first and len(jobs) >= limit:
+            if number == 0 and len(jobs) >= limit:
                 ring(queue)  # the chain: one more child wakes, and does the same
-            is_first = False
-            self._run_batch(queue, jobs)
-            if time.monotonic() >= ends_at:
-                return True
+            ended = self._run_batch(queue, jobs)
+        self.recorder.finish(ended)
         return True
 
-    def _claim(self, queue: str, limit: int) -> list[Claimed]:
+    def _next(self, queue: str, limit: int, ended: list[Outcome]) -> list[Claimed]:
+        """Record what has ended, and claim what comes next."""
         kinds = {kind.name: kind.batch for kind in KINDS.all()}
+        asking = Asking(queue=queue, holder=self.holder, kinds=kinds, limit=limit)
+
+        def look(start: Place | None) -> list[Claimed]:
+            nonlocal ended
+            due, ended = ended, []
+            if due:
+                return self.recorder.exchange(due, asking, start)
+            return claim_jobs(asking, start=start, db=self.db)
+
         reach("claim.before")
-        jobs = self.low_water.claim(
-            queue,
-            lambda start: claim_jobs(
-                queue, holder=self.holder, kinds=kinds, limit=limit, start=start, db=self.db
-            ),
-        )
+        jobs = self.low_water.claim(queue, look)
         if jobs:
             reach("claim.after_commit")
         for job in jobs:
@@ -103,8 +108,11 @@ class Runner:
             metrics.observe("wait", job.kind, job.waited_seconds)
         return jobs
 
-    def _run_batch(self, queue: str, jobs: list[Claimed]) -> None:
-        """Run jobs one by one; record at least every `record_seconds`; hand back what did not start."""
+    def _run_batch(self, queue: str, jobs: list[Claimed]) -> list[Outcome]:
+        """Run jobs one by one; record at least every `record_seconds`; hand back what did not start.
+
+        The outcomes that are not recorded yet.
+        """
         started = recorded_at = time.monotonic()
         seconds = hold_seconds(jobs)
         self.leases.hold({job.id: job.attempt for job in jobs}, seconds=seconds)
@@ -122,10 +130,13 @@ class Runner:
                     outcomes, due = [], outcomes
                     self.recorder.finish(due)
                     recorded_at = time.monotonic()
-        finally:
+        except BaseException:
             self.recorder.finish(outcomes)
+            raise
+        finally:
             HEARING.busy(conf().lease_seconds)
         self.pace.measured(queue, jobs[0].kind, time.monotonic() - started, len(jobs))
+        return outcomes
 
 
 def hold_seconds(jobs: list[Claimed]) -> float:

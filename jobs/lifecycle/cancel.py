@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from jobs import events, items, metrics, results
+from jobs.attempt import Outcome
 from jobs.database import DJANGO, Database
-from jobs.lifecycle.finish import Outcome
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import Code, State
 

@@ -8,13 +8,14 @@ A claim looks at the line from its head, or from a place in it: see `workers.low
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from jobs.claimed import Claimed, Place
+from jobs.attempt import Claimed, Place
 from jobs.conf import conf
-from jobs.database import Database
+from jobs.database import Database, Row
 from jobs.lifecycle.transition import Move
 from jobs.states import State
 
@@ -89,31 +90,39 @@ ONE, BATCH = one(IN_LINE), batch(IN_LINE)
 ONE_ONWARD, BATCH_ONWARD = one(ONWARD), batch(ONWARD)
 
 
-def claim_jobs(
-    queue: str,
-    *,
-    holder: UUID,
-    kinds: Mapping[str, int],
-    limit: int = 1,
-    start: Place | None = None,
-    db: Database,
-) -> list[Claimed]:
-    """Take up to `limit` ready jobs of a queue, for kinds (name → largest batch) this worker knows.
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """Who asks for how many jobs of which queue; `kinds` is name → largest batch."""
 
-    With a start only jobs of its priority and not before it are seen.
-    """
-    params: dict[str, Any] = {
-        "queue": queue,
-        "holder": holder,
-        "kinds": list(kinds),
-        "lease": conf().lease_seconds,
-    }
-    if start is not None:
-        params |= start._asdict()
-    if limit == 1:
-        rows = (ONE_ONWARD if start else ONE).run(db, params)
-    else:
-        batches = "{" + ", ".join(f'"{name}": {size}' for name, size in kinds.items()) + "}"
-        rows = (BATCH_ONWARD if start else BATCH).run(db, {**params, "limit": limit, "batches": batches})
+    queue: str
+    holder: UUID
+    kinds: Mapping[str, int]
+    limit: int = 1
+
+    def move(self, start: Place | None) -> tuple[Move, dict[str, Any]]:
+        """The move that takes them, and its parameters."""
+        params: dict[str, Any] = {
+            "queue": self.queue,
+            "holder": self.holder,
+            "kinds": list(self.kinds),
+            "lease": conf().lease_seconds,
+        }
+        if start is not None:
+            params |= start._asdict()
+        if self.limit == 1:
+            return (ONE_ONWARD if start else ONE), params
+        batches = "{" + ", ".join(f'"{name}": {size}' for name, size in self.kinds.items()) + "}"
+        params |= {"limit": self.limit, "batches": batches}
+        return (BATCH_ONWARD if start else BATCH), params
+
+
+def claim_jobs(asking: Asking, *, start: Place | None = None, db: Database) -> list[Claimed]:
+    """Take ready jobs of a queue; with a start, only of its priority and not before it."""
+    move, params = asking.move(start)
+    return claimed(move.run(db, params))
+
+
+def claimed(rows: Iterable[Row]) -> list[Claimed]:
+    """What came back, in the line's order."""
     jobs = [Claimed._make([*row[:10], Place(*row[10:])]) for row in rows]
     return sorted(jobs, key=lambda job: (-job.place.priority, job.place.turn, job.place.seq))

@@ -8,14 +8,13 @@ not kept belongs to an attempt that lost its lease: it is dropped and logged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from jobs import artifacts, events, items, metrics, results
+from jobs.attempt import Outcome
 from jobs.database import Database
 from jobs.failpoints import reach
 from jobs.lifecycle.transition import Move
@@ -23,33 +22,6 @@ from jobs.states import Code, State
 from jobs.text import storable
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(kw_only=True)
-class Outcome:
-    """How one attempt ended. `result` is JSON text; `delay` is the backoff of an attempt to be repeated."""
-
-    job: UUID
-    kind: str
-    attempt: int
-    state: State
-    code: Code = Code.OK
-    error: str = ""
-    trace: str = ""
-    result: str | None = None
-    delay: timedelta | None = None
-    was_troubled: bool = False
-    run_seconds: float = 0.0
-    artifacts: list[Any] = field(default_factory=list)
-
-    @property
-    def is_success(self) -> bool:
-        return self.state is State.SUCCEEDED
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether it is charged to the job's budget of failures."""
-        return self.state in {State.RETRYING, State.FAILED}
 
 
 GIVEN_UP = {State.FAILED, State.CANCELLED}
@@ -80,8 +52,9 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> s
     """Record outcomes of attempts this holder made; the ids of the jobs whose outcome was kept."""
     if not outcomes:
         return set()
-    reach("finish.before")
-    if results.keeps_all() or any(o.artifacts or o.was_troubled or not o.is_success for o in outcomes):
+    if is_plain(outcomes):
+        moved = record(outcomes, holder, db)
+    else:
         with db.atomic():
             moved = record(outcomes, holder, db)
             kept = [o for o in outcomes if o.job in moved]
@@ -91,33 +64,41 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> s
             )
             items.leave_uncertain([job for job, state in moved.items() if state in GIVEN_UP], db=db)
             results.keep(kept, db=db)
-    else:
-        moved = record(outcomes, holder, db)
-    reach("finish.after_commit")
     tell(outcomes, moved)
     return set(moved)
 
 
+def is_plain(outcomes: Sequence[Outcome]) -> bool:
+    """Whether they leave nothing but their rows: successes at the first try, without files."""
+    return not results.keeps_all() and all(
+        o.is_success and not o.was_troubled and not o.artifacts for o in outcomes
+    )
+
+
 def record(outcomes: Sequence[Outcome], holder: UUID, db: Database) -> dict[UUID, str]:
     """The one statement: job id → the state it is in now."""
-    rows = FINISH.run(
-        db,
-        {
-            "holder": holder,
-            "ids": [o.job for o in outcomes],
-            "attempts": [o.attempt for o in outcomes],
-            "states": [o.state.value for o in outcomes],
-            "codes": [o.code.value for o in outcomes],
-            "errors": [storable(o.error) for o in outcomes],
-            "results": [o.result for o in outcomes],
-            "delays": [o.delay.total_seconds() if o.delay is not None else None for o in outcomes],
-        },
-    )
+    rows = FINISH.run(db, params_of(outcomes, holder))
     return {row[0]: row[1] for row in rows}
 
 
+def params_of(outcomes: Sequence[Outcome], holder: UUID) -> dict[str, Any]:
+    """The outcomes as FINISH takes them: one array for each column; asked for as it is about to run."""
+    reach("finish.before")
+    return {
+        "holder": holder,
+        "ids": [o.job for o in outcomes],
+        "attempts": [o.attempt for o in outcomes],
+        "states": [o.state.value for o in outcomes],
+        "codes": [o.code.value for o in outcomes],
+        "errors": [storable(o.error) for o in outcomes],
+        "results": [o.result for o in outcomes],
+        "delays": [o.delay.total_seconds() if o.delay is not None else None for o in outcomes],
+    }
+
+
 def tell(outcomes: Sequence[Outcome], moved: dict[UUID, str]) -> None:
-    """Count what was kept, and name what was dropped."""
+    """After the commit: count what was kept, and name what was dropped."""
+    reach("finish.after_commit")
     for outcome in outcomes:
         state = moved.get(outcome.job)
         if state is None:

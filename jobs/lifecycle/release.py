@@ -7,9 +7,9 @@ from functools import partial
 from uuid import UUID
 
 from jobs import events, items, metrics, results
+from jobs.attempt import Outcome
 from jobs.broker import ring_all
 from jobs.database import Database, Row
-from jobs.lifecycle.finish import Outcome
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import Code, State
 

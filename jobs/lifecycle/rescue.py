@@ -15,11 +15,11 @@ from uuid import UUID
 import structlog
 
 from jobs import events, items, metrics, results
+from jobs.attempt import Outcome
 from jobs.broker import ring_all
 from jobs.conf import conf
 from jobs.database import DJANGO, Database, Row
 from jobs.failpoints import reach
-from jobs.lifecycle.finish import Outcome
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.registry import KINDS
 from jobs.states import Code, State

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from jobs import events, results
+from jobs.attempt import Outcome
 from jobs.database import DJANGO
-from jobs.lifecycle.finish import Outcome
 from jobs.models import Item, Job, JobEvent, LogLine, Progress, Tombstone
 from jobs.pages.job_page import LOG_LINES
 from jobs.states import FINAL, Code, State

@@ -7,15 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.claimed import Claimed, Place
+from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import OwnDatabase
-from jobs.lifecycle.claim import claim_jobs
-from jobs.lifecycle.finish import Outcome, finish_jobs
+from jobs.lifecycle.claim import Asking, claim_jobs
+from jobs.lifecycle.finish import finish_jobs
 from jobs.models import Job
 from jobs.states import State
 from tests.factories import make_job
 from workers import low_water
-from workers.low_water import SHARE, LowWater
+from workers.low_water import LOOKS, RARE_SECONDS, SHARE, LowWater
 
 KINDS = {"test.ok": 1}
 DEAR, CHEAP = low_water.DEAR_SECONDS * 2, low_water.DEAR_SECONDS / 2
@@ -80,9 +80,29 @@ def test_after_a_dear_look_claims_start_at_the_mark_until_the_next_is_due(clock:
     low.claim("default", queue.claim)
     assert queue.looks == [None, Place(0, 0.0, 0)]
 
-    clock.now += DEAR / SHARE
+    clock.now += RARE_SECONDS
     low.claim("default", queue.claim)
     assert queue.looks[2:] == [None]
+
+
+def test_dear_looks_are_few_among_many(clock: Clock) -> None:
+    queue, low = Queue(*places(3 * LOOKS), seconds=DEAR), LowWater()
+
+    for _ in range(2 * LOOKS):
+        low.claim("default", queue.claim)
+        clock.now += 2 * DEAR / SHARE / LOOKS
+
+    assert queue.looks.count(None) == 2
+
+
+def test_dear_looks_take_little_of_the_time(clock: Clock) -> None:
+    queue, low = Queue(*places(3 * LOOKS), seconds=DEAR), LowWater()
+
+    for _ in range(2 * LOOKS):
+        low.claim("default", queue.claim)
+        clock.now += DEAR / SHARE / LOOKS / 4
+
+    assert queue.looks.count(None) == 1
 
 
 def test_the_mark_lies_two_looks_back_so_that_a_late_commit_is_still_before_us(clock: Clock) -> None:
@@ -90,7 +110,7 @@ def test_the_mark_lies_two_looks_back_so_that_a_late_commit_is_still_before_us(c
 
     for _ in range(3):
         low.claim("default", queue.claim)
-        clock.now += DEAR / SHARE
+        clock.now += RARE_SECONDS
     low.claim("default", queue.claim)
     low.claim("default", queue.claim)
 
@@ -106,7 +126,7 @@ def test_what_comes_to_stand_before_the_mark_is_claimed_by_the_next_look_from_th
     assert onward.place.seq == 6
     assert low.claim("default", queue.claim) == []
 
-    clock.now += DEAR / SHARE
+    clock.now += RARE_SECONDS
     (found,) = low.claim("default", queue.claim)
     assert found.place.seq == 1
 
@@ -144,20 +164,21 @@ def test_a_child_that_found_nothing_yet_has_no_mark_to_start_from(clock: Clock) 
 @pytest.mark.parametrize("limit", [1, 50])
 def test_from_a_mark_a_claim_does_not_read_what_a_snapshot_keeps(limit: int) -> None:
     own, snapshot, holder = OwnDatabase("test"), OwnDatabase("snapshot"), uuid4()
+    asking = Asking(queue="default", holder=holder, kinds=KINDS, limit=limit)
     try:
         with snapshot.atomic():
             snapshot.rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             snapshot.rows("SELECT count(*) FROM millrace_job")
             for _ in range(300):
                 make_job()
-                (job,) = claim_jobs("default", holder=holder, kinds=KINDS, db=own)
+                (job,) = claim_jobs(Asking(queue="default", holder=holder, kinds=KINDS), db=own)
                 outcome = Outcome(job=job.id, kind=job.kind, attempt=1, state=State.SUCCEEDED)
                 finish_jobs([outcome], holder=holder, db=own)
             last = make_job()
 
             def buffers(start: Place | None) -> int:
                 before = reads(own)
-                claimed = claim_jobs("default", holder=holder, kinds=KINDS, limit=limit, start=start, db=own)
+                claimed = claim_jobs(asking, start=start, db=own)
                 assert [job.id for job in claimed] == [last.id]
                 Job.objects.filter(pk=last.pk).update(state="queued", ready=True, holder=None, lease=None)
                 return reads(own) - before

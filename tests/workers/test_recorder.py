@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from jobs.attempt import Outcome
 from jobs.database import DJANGO, OwnDatabase
-from jobs.lifecycle.finish import Outcome
 from jobs.models import Job
 from jobs.states import State
 from tests.factories import make_job

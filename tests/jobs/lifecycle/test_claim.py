@@ -4,9 +4,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jobs.claimed import Claimed
+from jobs.attempt import Claimed
 from jobs.database import DJANGO
-from jobs.lifecycle.claim import claim_jobs
+from jobs.lifecycle.claim import Asking, claim_jobs
 from jobs.lifecycle.pause import pause_queue, resume_queue
 from jobs.models import Job
 from tests.factories import make_job
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def claim(
     queue: str = "default", limit: int = 1, holder: UUID | None = None, kinds: dict[str, int] = KINDS
 ) -> list[Claimed]:
-    return claim_jobs(queue, holder=holder or uuid4(), kinds=kinds, limit=limit, db=DJANGO)
+    return claim_jobs(Asking(queue=queue, holder=holder or uuid4(), kinds=kinds, limit=limit), db=DJANGO)
 
 
 def test_a_claimed_job_runs_under_a_lease(holder: UUID) -> None:

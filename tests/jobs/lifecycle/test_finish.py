@@ -6,9 +6,10 @@ from uuid import UUID, uuid4
 import pytest
 from django_celery_results.models import TaskResult
 
+from jobs.attempt import Outcome
 from jobs.database import DJANGO
 from jobs.lifecycle.cancel import cancel_jobs
-from jobs.lifecycle.finish import Outcome, finish_jobs
+from jobs.lifecycle.finish import finish_jobs
 from jobs.models import Job, JobEvent
 from jobs.states import Code, State
 from tests.factories import make_job

@@ -9,13 +9,14 @@ from django_celery_results.models import TaskResult
 from pytest_django import Settings
 
 from jobs import metrics
+from jobs.attempt import Outcome
 from jobs.conf import conf
 from jobs.database import DJANGO
 from jobs.idempotency import Key
 from jobs.lifecycle import known
 from jobs.lifecycle.cancel import cancel_jobs
-from jobs.lifecycle.claim import claim_jobs
-from jobs.lifecycle.finish import Outcome, finish_jobs
+from jobs.lifecycle.claim import Asking, claim_jobs
+from jobs.lifecycle.finish import finish_jobs
 from jobs.lifecycle.gate import open_gate
 from jobs.lifecycle.known import silent_seconds
 from jobs.lifecycle.release import release_jobs
@@ -59,7 +60,7 @@ def test_an_older_attempt_of_the_same_holder_releases_nothing() -> None:
 def test_who_is_claimed_is_no_longer_a_suspect() -> None:
     job = make_job(suspect=True)
 
-    claim_jobs("default", holder=uuid4(), kinds={"test.ok": 1}, db=DJANGO)
+    claim_jobs(Asking(queue="default", holder=uuid4(), kinds={"test.ok": 1}), db=DJANGO)
 
     assert not Job.objects.get(pk=job.pk).suspect
 
@@ -180,7 +181,7 @@ def test_the_wait_counts_from_when_a_job_could_last_be_claimed(state: str) -> No
 
     retry_jobs([job.id], actor="alice")
     rescue_expired()
-    (claimed,) = claim_jobs("default", holder=uuid4(), kinds={"test.ok": 1}, db=DJANGO)
+    (claimed,) = claim_jobs(Asking(queue="default", holder=uuid4(), kinds={"test.ok": 1}), db=DJANGO)
 
     assert 0 <= claimed.waited_seconds < 60
 
@@ -190,7 +191,7 @@ def test_the_wait_after_a_release_counts_from_the_release() -> None:
     Job.objects.filter(pk=job.pk).update(created_at=datetime.now(UTC) - timedelta(days=30))
 
     release_jobs({job.id: 1}, holder=job.holder, db=DJANGO)
-    (claimed,) = claim_jobs("default", holder=uuid4(), kinds={"test.ok": 1}, db=DJANGO)
+    (claimed,) = claim_jobs(Asking(queue="default", holder=uuid4(), kinds={"test.ok": 1}), db=DJANGO)
 
     assert 0 <= claimed.waited_seconds < 60
 

@@ -1,0 +1,43 @@
+"""Exchange: record how attempts ended and claim the next, in one statement and one commit.
+
+Who is right when two disagree: the same guards as in finish and claim, whose statements these are; an outcome
+that is not kept does not hinder the claim. If the answer is lost, both may have happened or neither: the
+outcomes are offered again, and what was claimed unseen is handed back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from jobs.attempt import Claimed, Outcome, Place
+from jobs.database import Database
+from jobs.lifecycle import claim, finish
+from jobs.lifecycle.claim import Asking, claimed
+from jobs.lifecycle.finish import is_plain, params_of, tell
+from jobs.lifecycle.transition import Move, again_on_deadlock
+from jobs.states import State
+
+
+def both(taking: Move) -> str:
+    """Two statements as one; the ids that were kept stand in the first column of every row."""
+    return f"""
+        WITH ended AS ({finish.FINISH.sql}), taken AS ({taking.sql})
+        SELECT kept.ids, taken.*
+          FROM (SELECT array_agg(id) AS ids FROM ended) AS kept LEFT JOIN taken ON true"""  # noqa: S608
+
+
+EXCHANGES = {move.sql: both(move) for move in (claim.ONE, claim.BATCH, claim.ONE_ONWARD, claim.BATCH_ONWARD)}
+
+
+def exchange_jobs(
+    outcomes: Sequence[Outcome], asking: Asking, *, start: Place | None = None, db: Database
+) -> tuple[set[UUID], list[Claimed]]:
+    """Record plain successes of this holder, and claim; the ids that were kept, and the jobs."""
+    assert is_plain(outcomes)
+    move, params = asking.move(start)
+    params |= params_of(outcomes, asking.holder)
+    rows = again_on_deadlock(db, lambda: db.rows(EXCHANGES[move.sql], params))
+    kept = set(rows[0][0] or ())
+    tell(outcomes, dict.fromkeys(kept, State.SUCCEEDED.value))
+    return kept, claimed(row[1:] for row in rows if row[1] is not None)

@@ -1,0 +1,60 @@
+"""An exchange records what ended and claims what comes next: both hold, and neither hinders the other."""
+
+from collections.abc import Iterable
+from uuid import UUID, uuid4
+
+import pytest
+
+from jobs.attempt import Claimed, Outcome
+from jobs.database import DJANGO
+from jobs.lifecycle.claim import Asking
+from jobs.lifecycle.exchange import exchange_jobs
+from jobs.models import Job
+from jobs.states import State
+from tests.factories import make_job
+
+pytestmark = pytest.mark.django_db
+
+
+def exchange(jobs: Iterable[Job], holder: UUID, limit: int = 1) -> tuple[set[UUID], list[Claimed]]:
+    outcomes = [Outcome(job=job.id, kind=job.kind, attempt=1, state=State.SUCCEEDED) for job in jobs]
+    asking = Asking(queue="default", holder=holder, kinds={"test.ok": 1, "test.tiny": 100}, limit=limit)
+    return exchange_jobs(outcomes, asking, db=DJANGO)
+
+
+@pytest.mark.parametrize("limit", [1, 50])
+def test_what_ended_is_final_and_what_comes_next_is_held(holder: UUID, limit: int) -> None:
+    ended, waiting = make_job("running", holder=holder), make_job()
+
+    kept, claimed = exchange([ended], holder, limit)
+
+    assert kept == {ended.id}
+    assert [job.id for job in claimed] == [waiting.id]
+    assert set(Job.objects.values_list("state", "holder")) == {("succeeded", None), ("running", holder)}
+
+
+def test_with_an_empty_line_the_outcome_is_recorded(holder: UUID) -> None:
+    ended = make_job("running", holder=holder)
+
+    assert exchange([ended], holder) == ({ended.id}, [])
+
+
+def test_an_outcome_that_is_no_longer_ours_is_not_kept_and_the_claim_goes_on(holder: UUID) -> None:
+    lost, waiting = make_job("running", holder=uuid4()), make_job()
+
+    kept, claimed = exchange([lost], holder)
+
+    assert (kept, [job.id for job in claimed]) == (set(), [waiting.id])
+    lost.refresh_from_db()
+    assert lost.state == "running"
+
+
+def test_a_batch_is_exchanged_for_a_batch(holder: UUID) -> None:
+    ended = [make_job("running", kind="test.tiny", holder=holder) for _ in range(3)]
+    waiting = [make_job(kind="test.tiny") for _ in range(4)]
+
+    kept, claimed = exchange(ended, holder, limit=50)
+
+    assert kept == {job.id for job in ended}
+    assert [job.id for job in claimed] == [job.id for job in waiting]
+    assert not any(job.alone for job in claimed)
