@@ -158,7 +158,8 @@ def line(row: dict[str, Any]) -> str:
         f"    {mark} {row['variant']}: {row['jobs']} jobs, {row['lost']} lost, {row['doubled']} doubled,"
         f" {row['uncertain']} uncertain, recovery {seconds(row['recovery'])}; plain Celery {plain(row)}"
     )
-    return "\n".join([text, *(f"         {violation}" for violation in row["violations"])])
+    more = [row["note"]] if row["note"] else []
+    return "\n".join([text, *(f"         {said}" for said in more + row["violations"])])
 
 
 def broken(why: str) -> dict[str, Any]:
