@@ -14,14 +14,16 @@ from collections.abc import Callable, Sequence
 
 from jobs.attempt import Claimed, Place
 
-DEAR_SECONDS = 0.001
-"""A look from the head that takes longer is dear. A healthy one takes a tenth of that."""
+DEAR_SECONDS = 0.002
+"""Two looks from the head that take longer are dear; one may have met a stall. Healthy ones take a tenth."""
 SHARE = 0.01
 """Dear looks may take this share of the time, …"""
 LOOKS = 200
 """… and be one among so many, …"""
 RARE_SECONDS = 5.0
-"""… unless the last was so long ago."""
+"""… unless the last was so long ago; …"""
+MOST_SECONDS = 15.0
+"""… but however dear they are, this is how long claims may be blind to what stands before the mark."""
 
 
 class LowWater:
@@ -51,6 +53,7 @@ class Line:
         self._due_at = 0.0
         self._late_at = 0.0
         self._looks = 0
+        self._seconds = 0.0
         self._latest: dict[int, Place] = {}
         self._last: dict[int, Place] = {}
         self._marks: dict[int, Place] = {}
@@ -66,11 +69,12 @@ class Line:
 
     def looked(self, seconds: float) -> None:
         """A look from the head took so long: if that is dear, the marks serve for a while."""
-        if seconds < DEAR_SECONDS or not self._latest:
+        cost, self._seconds = min(seconds, self._seconds), seconds
+        if cost < DEAR_SECONDS or not self._latest:
             return
         self._marks, self._last = {**self._latest, **self._last}, dict(self._latest)
         self._looks = 0
-        self._due_at = time.monotonic() + seconds / SHARE
+        self._due_at = time.monotonic() + min(cost / SHARE, MOST_SECONDS)
         self._late_at = max(self._due_at, time.monotonic() + RARE_SECONDS)
 
     def found(self, jobs: Sequence[Claimed]) -> None:

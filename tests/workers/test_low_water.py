@@ -15,7 +15,7 @@ from jobs.models import Job
 from jobs.states import State
 from tests.factories import make_job
 from workers import low_water
-from workers.low_water import LOOKS, RARE_SECONDS, SHARE, LowWater
+from workers.low_water import LOOKS, MOST_SECONDS, RARE_SECONDS, SHARE, LowWater
 
 KINDS = {"test.ok": 1}
 DEAR, CHEAP = low_water.DEAR_SECONDS * 2, low_water.DEAR_SECONDS / 2
@@ -73,26 +73,46 @@ def test_while_looks_from_the_head_are_cheap_every_claim_makes_one(clock: Clock)
     assert queue.looks == [None] * 4
 
 
-def test_after_a_dear_look_claims_start_at_the_mark_until_the_next_is_due(clock: Clock) -> None:
+def test_after_two_dear_looks_claims_start_at_the_mark_until_the_next_is_due(clock: Clock) -> None:
     queue, low = Queue(*places(9), seconds=DEAR), LowWater()
-    low.claim("default", queue.claim)
 
-    low.claim("default", queue.claim)
-    assert queue.looks == [None, Place(0, 0.0, 0)]
+    for _ in range(3):
+        low.claim("default", queue.claim)
+    assert queue.looks == [None, None, Place(0, 0.0, 1)]
 
     clock.now += RARE_SECONDS
     low.claim("default", queue.claim)
-    assert queue.looks[2:] == [None]
+    assert queue.looks[3:] == [None]
+
+
+def test_one_look_that_met_a_stall_blinds_nobody(clock: Clock) -> None:
+    queue, low = Queue(*places(9), seconds=CHEAP), LowWater()
+
+    for queue.seconds in (CHEAP, 30.0, CHEAP, CHEAP):
+        low.claim("default", queue.claim)
+
+    assert queue.looks == [None] * 4
+
+
+def test_however_dear_looks_are_claims_are_not_blind_for_long(clock: Clock) -> None:
+    queue, low = Queue(*places(9), seconds=30.0), LowWater()
+
+    for _ in range(3):
+        low.claim("default", queue.claim)
+    clock.now += MOST_SECONDS
+    low.claim("default", queue.claim)
+
+    assert queue.looks == [None, None, Place(0, 0.0, 1), None]
 
 
 def test_dear_looks_are_few_among_many(clock: Clock) -> None:
     queue, low = Queue(*places(3 * LOOKS), seconds=DEAR), LowWater()
 
-    for _ in range(2 * LOOKS):
+    for _ in range(2 * LOOKS + 1):
         low.claim("default", queue.claim)
         clock.now += 2 * DEAR / SHARE / LOOKS
 
-    assert queue.looks.count(None) == 2
+    assert queue.looks.count(None) == 3
 
 
 def test_dear_looks_take_little_of_the_time(clock: Clock) -> None:
@@ -102,24 +122,25 @@ def test_dear_looks_take_little_of_the_time(clock: Clock) -> None:
         low.claim("default", queue.claim)
         clock.now += DEAR / SHARE / LOOKS / 4
 
-    assert queue.looks.count(None) == 1
+    assert queue.looks.count(None) == 2
 
 
 def test_the_mark_lies_two_looks_back_so_that_a_late_commit_is_still_before_us(clock: Clock) -> None:
     queue, low = Queue(*places(9), seconds=DEAR), LowWater()
 
-    for _ in range(3):
+    for _ in range(4):
         low.claim("default", queue.claim)
         clock.now += RARE_SECONDS
     low.claim("default", queue.claim)
     low.claim("default", queue.claim)
 
-    assert queue.looks == [None] * 4 + [Place(0, 0.0, 2)]
+    assert queue.looks == [None] * 5 + [Place(0, 0.0, 3)]
 
 
 def test_what_comes_to_stand_before_the_mark_is_claimed_by_the_next_look_from_the_head(clock: Clock) -> None:
-    queue, low = Queue(*places(2, first=5), seconds=DEAR), LowWater()
-    low.claim("default", queue.claim)
+    queue, low = Queue(*places(3, first=4), seconds=DEAR), LowWater()
+    for _ in range(2):
+        low.claim("default", queue.claim)
     queue.places.insert(0, Place(0, 0.0, 1))
 
     (onward,) = low.claim("default", queue.claim)
@@ -133,10 +154,8 @@ def test_what_comes_to_stand_before_the_mark_is_claimed_by_the_next_look_from_th
 
 def test_each_priority_has_its_mark_and_the_highest_goes_first(clock: Clock) -> None:
     queue, low = Queue(*places(2, priority=5), *places(3), seconds=CHEAP), LowWater()
-    for _ in range(3):
+    for queue.seconds in (CHEAP, CHEAP, DEAR, DEAR):
         low.claim("default", queue.claim)
-    queue.seconds = DEAR
-    low.claim("default", queue.claim)
     queue.places += places(1, priority=5, first=9)
 
     found = [low.claim("default", queue.claim)[0].place for _ in range(2)]
