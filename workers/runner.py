@@ -45,29 +45,40 @@ class Runner:
         self.recorder = self.attempts.recorder
         self.pace = Pace()
         self.low_water = LowWater()
-        self._is_unsure = False
 
     def hear(self, queue: str) -> None:
         """A bell rang: work for one slice, and ring if work is left."""
         try:
-            if self._is_unsure:
-                self.recorder.hand_back_strays()
-                self._is_unsure = False
             if self._work(queue):
                 ring(queue)
         except Exception as error:
-            # A claim may have committed unseen: nothing runs now, so what is held in our name is handed back.
-            self._is_unsure = True
             self.db.close()
             self.leases.drop_all()
             if isinstance(error, AWAY):
                 log.warning("database_away", error=str(error).strip())
             else:
                 log.exception("slice_failed", queue=queue)
-            threading.Event().wait(REPEAT_SECONDS)
+            self._hand_back()
             ring(queue)
         finally:
+            self.attempts.rest()
             self.events.flush()
+
+    def _hand_back(self) -> None:
+        """A claim may have committed unseen: nothing runs now, so what is held in our name is given away.
+
+        Here and now, however long the database is away: the next bell may be another child's.
+        """
+        while True:
+            HEARING.busy(conf().lease_seconds)
+            threading.Event().wait(REPEAT_SECONDS)
+            try:
+                return self.recorder.hand_back_strays()
+            except Exception as error:  # noqa: BLE001 - whatever the database still has to get over
+                self.db.close()
+                log.warning("hand_back_repeated", error=str(error).strip())
+                if FLAGS.drain is not Drain.NONE:
+                    return None
 
     def _work(self, queue: str) -> bool:
         """Claim, run and finish until the slice is over (True), or nothing is ready (False)."""

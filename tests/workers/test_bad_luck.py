@@ -54,6 +54,16 @@ def test_a_job_that_kills_every_worker_is_given_up(
     assert runs(effects) == {"x": 3}
 
 
+def test_a_job_whose_workers_die_before_its_outcome_is_recorded_is_given_up(
+    start_worker: StartWorker, alice: User
+) -> None:
+    start_worker(FAULT_TESTS="on", FAILPOINT="finish.before:kill")
+
+    (job,) = ended(submit_job("test.fault", {"do": "ok"}, owner=alice).id)
+
+    assert (job.state, job.code, job.crashes) == ("failed", "crash_budget", 3)
+
+
 def test_a_poisonous_job_in_a_batch_condemns_no_neighbour(start_worker: StartWorker, alice: User) -> None:
     payloads = [{"key": str(n), "do": "kill" if n == 2 else "ok"} for n in range(10)]
     start_worker()
