@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobs.attempt import Claimed, Outcome
-from jobs.database import DJANGO
+from jobs.database import DJANGO, Database, OwnDatabase
 from jobs.lifecycle.claim import Asking
 from jobs.lifecycle.exchange import exchange_jobs
 from jobs.models import Job
@@ -16,10 +16,12 @@ from tests.factories import make_job
 pytestmark = pytest.mark.django_db
 
 
-def exchange(jobs: Iterable[Job], holder: UUID, limit: int = 1) -> tuple[set[UUID], list[Claimed]]:
+def exchange(
+    jobs: Iterable[Job], holder: UUID, limit: int = 1, db: Database = DJANGO
+) -> tuple[set[UUID], list[Claimed]]:
     outcomes = [Outcome(job=job.id, kind=job.kind, attempt=1, state=State.SUCCEEDED) for job in jobs]
     asking = Asking(queue="default", holder=holder, kinds={"test.ok": 1, "test.tiny": 100}, limit=limit)
-    return exchange_jobs(outcomes, asking, db=DJANGO)
+    return exchange_jobs(outcomes, asking, db=db)
 
 
 @pytest.mark.parametrize("limit", [1, 50])
@@ -58,3 +60,15 @@ def test_a_batch_is_exchanged_for_a_batch(holder: UUID) -> None:
     assert kept == {job.id for job in ended}
     assert [job.id for job in claimed] == [job.id for job in waiting]
     assert not any(job.alone for job in claimed)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("limit", [1, 50])
+def test_it_is_planned_a_few_times_and_not_for_every_job(own: OwnDatabase, holder: UUID, limit: int) -> None:
+    for _ in range(20):
+        exchange([make_job("running", holder=holder)], holder, limit, own)
+
+    plans = own.rows("SELECT sum(custom_plans), sum(generic_plans) FROM pg_prepared_statements")
+
+    assert plans[0][0] <= 5
+    assert plans[0][1] > 5
