@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -21,11 +22,15 @@ ROW = "row: "
 """How a case's process marks what it found among what it says."""
 CASE_SECONDS = 1800
 """No case takes longer; one that does hangs."""
+STOP_SECONDS = 60
+"""A case that is told to stop has this long to end what it started."""
 
 
 def main() -> int:
     """The whole run."""
     asked = arguments()
+    # Told to stop, a case still ends every process it started (also in the background, where INT is ignored).
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if asked.only:
         return run_here(asked.only, Size(asked.quick))
     cases = all_cases()
@@ -88,7 +93,11 @@ def run_apart(number: int, is_quick: bool) -> Iterator[dict[str, Any]]:
                     print("    " + line.rstrip(), flush=True)
             process.wait(CASE_SECONDS)
         finally:
-            process.kill()
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
     if process.returncode:
         yield report.broken(f"the case itself ended with {process.returncode}")
 

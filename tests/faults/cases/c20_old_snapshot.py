@@ -22,7 +22,11 @@ TIMES = 3.0
 VERBS = {"claim": "attempt = job.attempt + 1", "finish": "failures = job.failures +"}
 SAMPLED = ("log_min_duration_sample = 0", "log_statement_sample_rate = 0.1")
 """One statement in ten leaves its duration in PostgreSQL's own log."""
-DURATION = re.compile(r"duration: ([\d.]+) ms +(?:execute|statement)")
+ENTRY = re.compile(
+    r"duration: ([\d.]+) ms +(?:execute|statement)[^:]*: (.*?)(?=^\d{4}-\d\d-\d\d |\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+"""One statement's run, and its text up to the next line that begins with a date."""
 
 
 def run(size: Size) -> Iterator[Row]:
@@ -71,10 +75,9 @@ def measure(lab: Lab, seconds: float) -> dict[str, float]:
 
 
 def p99(log: str) -> dict[str, float]:
-    """By what PostgreSQL says of itself; a statement has many lines."""
-    entries = DURATION.split(log)
+    """By what PostgreSQL says of itself; a statement has many lines, and an exchange is both verbs."""
     found: dict[str, list[float]] = {name: [] for name in VERBS}
-    for duration, text in zip(entries[1::2], entries[2::2], strict=True):
+    for duration, text in ENTRY.findall(log):
         for name, piece in VERBS.items():
             if piece in text:
                 found[name].append(float(duration))
