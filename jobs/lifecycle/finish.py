@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 GIVEN_UP = {State.FAILED, State.CANCELLED}
 # A cancellation that was asked for wins over another attempt, not over a success.
 CANCELLED = "(o.state = 'retrying' AND job.cancel_asked)"
-# The LIMIT cuts nothing off. With it the planner expects the same few rows whatever the arrays hold, and keeps
-# its plan; without it, it plans anew for every outcome, which takes longer than recording one.
+# The LIMIT cuts nothing off. With it the planner expects the same few rows whatever the arrays hold, and
+# keeps its plan; without it, it plans anew for every outcome, which takes longer than recording one.
 FINISH = Move(
     leaves={State.RUNNING},
     leads_to={State.SUCCEEDED, State.FAILED, State.RETRYING, State.CANCELLED},
