@@ -117,12 +117,15 @@ class Recorder:
             self._tell(outcomes, kept, is_sure=not is_repeated)
             return
 
-    def _tell(self, outcomes: list[Outcome], kept: set[UUID], *, is_sure: bool) -> None:
+    def _tell(self, outcomes: list[Outcome], kept: list[Outcome], *, is_sure: bool) -> None:
         self.leases.drop([outcome.job for outcome in outcomes])
+        for outcome in kept:
+            self.events.ended(outcome)
+        if not is_sure:  # after an unknown commit the files may be visible: the sweep of files decides
+            return
+        known = {outcome.job for outcome in kept}
         for outcome in outcomes:
-            if outcome.job in kept:
-                self.events.ended(outcome)
-            elif is_sure:  # after an unknown commit the files may be visible: the sweep of files decides
+            if outcome.job not in known:
                 self.discard(outcome.artifacts)
 
     def _give_up(self, outcome: Outcome, error: Exception) -> None:

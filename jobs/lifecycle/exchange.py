@@ -8,13 +8,12 @@ outcomes are offered again, and what was claimed unseen is handed back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import Database
 from jobs.lifecycle import claim, finish
 from jobs.lifecycle.claim import Asking, claimed
-from jobs.lifecycle.finish import is_plain, params_of, tell
+from jobs.lifecycle.finish import as_recorded, is_plain, params_of, tell
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import State
 
@@ -32,12 +31,12 @@ EXCHANGES = {move.sql: both(move) for move in (claim.ONE, claim.BATCH, claim.ONE
 
 def exchange_jobs(
     outcomes: Sequence[Outcome], asking: Asking, *, start: Place | None = None, db: Database
-) -> tuple[set[UUID], list[Claimed]]:
-    """Record plain successes of this holder, and claim; the ids that were kept, and the jobs."""
+) -> tuple[list[Outcome], list[Claimed]]:
+    """Record plain successes of this holder, and claim; the outcomes that were kept, and the jobs."""
     assert is_plain(outcomes)
     move, params = asking.move(start)
     params |= params_of(outcomes, asking.holder)
     rows = again_on_deadlock(db, lambda: db.rows(EXCHANGES[move.sql], params))
-    kept = set(rows[0][0] or ())
-    tell(outcomes, dict.fromkeys(kept, State.SUCCEEDED.value))
-    return kept, claimed(row[1:] for row in rows if row[1] is not None)
+    moved = dict.fromkeys(rows[0][0] or (), State.SUCCEEDED.value)
+    tell(outcomes, moved)
+    return as_recorded(outcomes, moved), claimed(row[1:] for row in rows if row[1] is not None)

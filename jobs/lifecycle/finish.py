@@ -8,6 +8,7 @@ not kept belongs to an attempt that lost its lease: it is dropped and logged.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -50,16 +51,17 @@ FINISH = Move(
 )
 
 
-def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> set[UUID]:
-    """Record outcomes of attempts this holder made; the ids of the jobs whose outcome was kept."""
+def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> list[Outcome]:
+    """Record outcomes of attempts this holder made; those that were kept, as they were recorded."""
     if not outcomes:
-        return set()
+        return []
     if is_plain(outcomes):
         moved = record(outcomes, holder, db)
+        kept = as_recorded(outcomes, moved)
     else:
         with db.atomic():
             moved = record(outcomes, holder, db)
-            kept = [o for o in outcomes if o.job in moved]
+            kept = as_recorded(outcomes, moved)
             artifacts.publish([saved for o in kept for saved in o.artifacts], db=db)
             events.record(
                 [(o.job, ended_as(o), o.attempt, "", o.error) for o in kept if not o.is_success], db=db
@@ -67,7 +69,7 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> s
             items.leave_uncertain([job for job, state in moved.items() if state in GIVEN_UP], db=db)
             results.keep(kept, db=db)
     tell(outcomes, moved)
-    return set(moved)
+    return kept
 
 
 def is_plain(outcomes: Sequence[Outcome]) -> bool:
@@ -81,6 +83,17 @@ def record(outcomes: Sequence[Outcome], holder: UUID, db: Database) -> dict[UUID
     """The one statement: job id → the state it is in now."""
     rows = FINISH.run(db, params_of(outcomes, holder))
     return {row[0]: row[1] for row in rows}
+
+
+def as_recorded(outcomes: Sequence[Outcome], moved: dict[UUID, str]) -> list[Outcome]:
+    """Those that were kept; one that was to be repeated is a cancellation where that was asked for."""
+    return [
+        replace(o, state=State.CANCELLED, code=Code.CANCELLED_BY)
+        if o.state is State.RETRYING and moved[o.job] == State.CANCELLED
+        else o
+        for o in outcomes
+        if o.job in moved
+    ]
 
 
 def params_of(outcomes: Sequence[Outcome], holder: UUID) -> dict[str, Any]:

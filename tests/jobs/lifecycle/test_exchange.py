@@ -21,7 +21,8 @@ def exchange(
 ) -> tuple[set[UUID], list[Claimed]]:
     outcomes = [Outcome(job=job.id, kind=job.kind, attempt=1, state=State.SUCCEEDED) for job in jobs]
     asking = Asking(queue="default", holder=holder, kinds={"test.ok": 1, "test.tiny": 100}, limit=limit)
-    return exchange_jobs(outcomes, asking, db=db)
+    kept, claimed = exchange_jobs(outcomes, asking, db=db)
+    return {outcome.job for outcome in kept}, claimed
 
 
 @pytest.mark.parametrize("limit", [1, 50])

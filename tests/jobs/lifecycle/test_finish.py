@@ -28,7 +28,7 @@ def again(job: Job) -> Outcome:
 
 
 def finish(job: Job, *outcomes: Outcome) -> set[UUID]:
-    return finish_jobs(outcomes, holder=job.holder, db=DJANGO)
+    return {kept.job for kept in finish_jobs(outcomes, holder=job.holder, db=DJANGO)}
 
 
 def test_a_success_is_final() -> None:
@@ -51,7 +51,7 @@ def test_a_success_is_final() -> None:
 def test_a_lost_lease_cannot_finish_the_job() -> None:
     job = make_job("running")
 
-    assert finish_jobs([outcome(job)], holder=uuid4(), db=DJANGO) == set()
+    assert finish_jobs([outcome(job)], holder=uuid4(), db=DJANGO) == []
 
     job.refresh_from_db()
     assert job.state == "running"
@@ -70,7 +70,7 @@ def test_a_final_job_stays_as_it_is() -> None:
 
     late = outcome(job, State.FAILED, code=Code.ERROR, error="late")
 
-    assert finish_jobs([late], holder=holder, db=DJANGO) == set()
+    assert finish_jobs([late], holder=holder, db=DJANGO) == []
     assert Job.objects.get(pk=job.pk).state == "succeeded"
 
 
@@ -115,6 +115,17 @@ def test_a_cancellation_that_was_asked_wins_over_another_attempt() -> None:
     assert job.finished_at is not None
 
 
+def test_an_attempt_that_is_not_repeated_because_of_a_cancellation_is_told_as_one() -> None:
+    job = make_job("running")
+    cancel_jobs([job.id], actor="alice")
+
+    (kept,) = finish_jobs([again(job)], holder=job.holder, db=DJANGO)
+
+    assert (kept.state, kept.code) == (State.CANCELLED, Code.CANCELLED_BY)
+    assert TaskResult.objects.get(task_id=f"{job.id}:1").status == "REVOKED"
+    assert JobEvent.objects.filter(job=job).latest("id").event == "cancelled"
+
+
 def test_a_success_wins_over_a_cancellation_that_came_too_late() -> None:
     job = make_job("running")
     cancel_jobs([job.id], actor="alice")
@@ -134,7 +145,7 @@ def test_many_outcomes_are_recorded_at_once_and_each_for_itself() -> None:
         db=DJANGO,
     )
 
-    assert kept == {good.id, bad.id}
+    assert [outcome.job for outcome in kept] == [good.id, bad.id]
     assert [Job.objects.get(pk=job.pk).state for job in (good, lost, bad)] == [
         "succeeded",
         "running",
