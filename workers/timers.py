@@ -121,8 +121,11 @@ class Timers:
                     self._keep_contact(time.monotonic())
 
     def _keep_contact(self, now: float) -> None:
-        """The database answered. After a silence (it was frozen, or we were) contact begins anew."""
-        silent = self.beat_at is None or now - self.beat_at > conf().heartbeat_seconds
+        """The database answered. After a silence (it was frozen, or we were) contact begins anew.
+
+        The announcement alone asks every heartbeat, so silence is two of them: a lease lasts three at least.
+        """
+        silent = self.beat_at is None or now - self.beat_at > 2 * conf().heartbeat_seconds
         is_new = self.db.opened != self._opened
         if self._contact_since is None or silent or is_new:
             self._contact_since = now

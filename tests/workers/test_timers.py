@@ -61,11 +61,21 @@ def test_nothing_is_rescued_before_two_heartbeats_of_contact(timers: Timers, clo
 def test_after_a_silence_contact_begins_anew(timers: Timers, clock: Clock) -> None:
     turns(timers, clock, 3 * conf().heartbeat_seconds)
     job = make_job("running", lease=PAST)
-    clock.now += 2 * conf().heartbeat_seconds  # the database was frozen, or we were
+    clock.now += 2 * conf().heartbeat_seconds + 1  # the database was frozen, or we were
 
     turns(timers, clock, conf().heartbeat_seconds)
 
     assert Job.objects.get(pk=job.pk).state == "running"
+
+
+def test_rare_turns_are_no_silence(timers: Timers, clock: Clock) -> None:
+    job = make_job("running", lease=PAST)
+    for step in timers._steps:
+        step.every_seconds = max(step.every_seconds, conf().heartbeat_seconds)
+
+    turns(timers, clock, 4 * conf().heartbeat_seconds)
+
+    assert Job.objects.get(pk=job.pk).state == "queued"
 
 
 def test_after_a_lost_connection_contact_begins_anew(timers: Timers, clock: Clock) -> None:
