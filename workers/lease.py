@@ -143,11 +143,19 @@ class Leases:
             return
         self._beat_at = now + conf().heartbeat_seconds
         for job in held.keys() - renewed.kept:
+            attempt = held[job][0]
             with self._lock:
-                gone = self._held.pop(job, None) is not None
-            if gone:
-                log.warning("lease_lost", job_id=str(job), attempt=held[job][0])
-        self._tell_cancelled(renewed.cancelled)
+                is_gone = self._is_about(job, attempt)
+                if is_gone:
+                    del self._held[job]
+            if is_gone:
+                log.warning("lease_lost", job_id=str(job), attempt=attempt)
+        self._tell_cancelled(job for job in renewed.cancelled if self._is_about(job, held[job][0]))
+
+    def _is_about(self, job: UUID, attempt: int) -> bool:
+        """Whether an answer about that attempt is still one about what we hold."""
+        held = self._held.get(job)
+        return held is not None and held.attempt == attempt
 
     def _look_for_cancellation(self) -> None:
         held = list(self._held)
@@ -158,7 +166,7 @@ class Leases:
         except psycopg.Error as error:
             self._lost_database(error)
 
-    def _tell_cancelled(self, jobs: set[UUID]) -> None:
+    def _tell_cancelled(self, jobs: Iterable[UUID]) -> None:
         context = self._context
         for job in jobs:
             held = self._held.get(job)
