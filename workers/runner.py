@@ -45,6 +45,8 @@ class Runner:
         self.recorder = self.attempts.recorder
         self.pace = Pace()
         self.low_water = LowWater()
+        self.is_unsure = False
+        """Whether something may be held in our name of which we do not know."""
 
     def hear(self, queue: str) -> None:
         """A bell rang: work for one slice, and ring if work is left."""
@@ -69,16 +71,22 @@ class Runner:
 
         Here and now, however long the database is away: the next bell may be another child's.
         """
-        while True:
+        self.is_unsure = True
+        while self.is_unsure and FLAGS.drain is Drain.NONE:
             HEARING.busy(conf().lease_seconds)
             threading.Event().wait(REPEAT_SECONDS)
-            try:
-                return self.recorder.hand_back_strays()
-            except Exception as error:  # noqa: BLE001 - whatever the database still has to get over
-                self.db.close()
-                log.warning("hand_back_repeated", error=str(error).strip())
-                if FLAGS.drain is not Drain.NONE:
-                    return None
+            self.try_to_hand_back()
+
+    def try_to_hand_back(self) -> None:
+        """Once; at the end of a child it is the last chance before its leases have to run out."""
+        if not self.is_unsure:
+            return
+        try:
+            self.recorder.hand_back_strays()
+            self.is_unsure = False
+        except Exception as error:  # noqa: BLE001 - whatever the database still has to get over
+            self.db.close()
+            log.warning("hand_back_repeated", error=str(error).strip())
 
     def _work(self, queue: str) -> bool:
         """Claim, run and finish until the slice is over (True), or nothing is ready (False)."""

@@ -178,6 +178,7 @@ def make_runner(hostname: str, slot: int) -> Runner:
 def stop_child(**kwargs: Any) -> None:
     """A child ends well."""
     if RUNNER is not None:
+        RUNNER.try_to_hand_back()
         RUNNER.leases.flush()
         RUNNER.attempts.record.close()
 

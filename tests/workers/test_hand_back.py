@@ -1,0 +1,69 @@
+"""What a child may hold without knowing is handed back by itself, uncharged, also when it is told to stop."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from jobs.models import Job
+from tests.factories import make_job
+from workers import tasks
+from workers.events import Events
+from workers.record import Record
+from workers.runner import Runner
+from workers.shared import FLAGS, Drain
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> Iterator[Runner]:
+    """A child's runner, its record open, in this process."""
+    from uuid import uuid4
+
+    Record.make_folder()
+    record = Record(0, uuid4())
+    record.open()
+    runner = Runner(record.holder, record, Events("test"))
+    monkeypatch.setattr(tasks, "RUNNER", runner)
+    yield runner
+    FLAGS.drain = Drain.NONE
+    runner.db.close()
+    runner.leases.db.close()
+    record.close()
+
+
+def lose_the_answer(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A claim commits, and the connection breaks before its answer is here."""
+    job = make_job("running", holder=runner.holder)
+
+    def claim_unseen(queue: str) -> bool:
+        raise psycopg.OperationalError("the connection broke")
+
+    monkeypatch.setattr(runner, "_work", claim_unseen)
+    return job
+
+
+def test_a_claim_whose_answer_was_lost_is_handed_back_before_the_next_bell(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = lose_the_answer(runner, monkeypatch)
+
+    runner.hear("default")
+
+    job.refresh_from_db()
+    assert (job.state, job.crashes, job.failures) == ("queued", 0, 0)
+
+
+@pytest.mark.parametrize("drain", [Drain.FINISH, Drain.RELEASE])
+def test_it_is_handed_back_by_a_child_that_stops(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, drain: Drain
+) -> None:
+    job = lose_the_answer(runner, monkeypatch)
+    FLAGS.drain = drain
+    runner.hear("default")
+
+    tasks.stop_child()
+
+    job.refresh_from_db()
+    assert (job.state, job.crashes, job.failures) == ("queued", 0, 0)
