@@ -29,6 +29,8 @@ BELL = "millrace.bell"
 """The name of the one Celery task behind every job."""
 LAST_WORD_SECONDS = 1.0
 """How long a process that ends waits for its last bells to leave."""
+REMEMBERED = 1000
+"""Of how many queues it is known when they were last rung for."""
 QUIET_SECONDS = 30.0
 """How often a broker that stays away is worth a log line."""
 
@@ -105,10 +107,17 @@ class Ringer:
             self._wake.wait()
             self._wake.clear()
             while self._wanted:
-                self._ring_all()
+                try:
+                    self._ring_all()
+                except Exception:
+                    # The ringer must outlive whatever went wrong: without it every bell waits for a sweep.
+                    log.exception("ringer_failed")
+                    threading.Event().wait(conf().wake_seconds)
 
     def _ring_all(self) -> None:
         self._is_publishing = True
+        if len(self._rung_at) > REMEMBERED:
+            self._rung_at.clear()  # queues are named by callers
         try:
             for queue in list(self._wanted):
                 wait = self._rung_at.get(queue, 0.0) + conf().wake_seconds - time.monotonic()
