@@ -13,6 +13,7 @@ system check millrace.E016 refuses it.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -21,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
+log = logging.getLogger(__name__)
 
 POINTS = frozenset(
     {
@@ -82,6 +85,8 @@ def arm(text: str, once: str = "") -> None:
     found = [read(part, folder) for part in text.split(",") if part.strip()]
     ARMED.clear()
     ARMED.update({failpoint.point: failpoint for failpoint in found})
+    if ARMED:
+        log.error("failpoints are armed, and this process will fail on purpose: %s", text)
 
 
 def read(text: str, once: Path | None) -> Failpoint:

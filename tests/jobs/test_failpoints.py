@@ -42,6 +42,12 @@ def test_every_point_stands_in_the_product_once() -> None:
     assert sorted(found) == sorted([*POINTS, "submit.before_commit"])
 
 
+def test_a_process_that_will_fail_on_purpose_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    arm("claim.before:raise:2")
+
+    assert "on purpose: claim.before:raise:2" in caplog.text
+
+
 def test_only_the_passage_that_was_named_acts() -> None:
     arm("claim.before:raise:2")
 
