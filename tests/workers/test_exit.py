@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from billiard import pool
 
-from workers.tasks import end_soon
+from workers.child import end_soon
 
 
 def test_a_child_waits_two_seconds_at_most_for_its_last_results(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.models import Job
 from tests.factories import make_job
-from workers import tasks
+from workers import child
 from workers.events import Events
 from workers.record import Record
 from workers.runner import Runner
@@ -25,7 +25,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> Iterator[Runner]
     record = Record(0, uuid4())
     record.open()
     runner = Runner(record.holder, record, Events("test"))
-    monkeypatch.setattr(tasks, "RUNNER", runner)
+    monkeypatch.setattr(child, "RUNNER", runner)
     yield runner
     FLAGS.drain = Drain.NONE
     runner.db.close()
@@ -63,7 +63,7 @@ def test_it_is_handed_back_by_a_child_that_stops(
     FLAGS.drain = drain
     runner.hear("default")
 
-    tasks.stop_child()
+    child.stop_child()
 
     job.refresh_from_db()
     assert (job.state, job.crashes, job.failures) == ("queued", 0, 0)
