@@ -80,7 +80,7 @@ UPDATE millrace_item SET state = 'uncertain' WHERE job_id = ANY(%(jobs)s::uuid[]
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedItem:
     """An item that this attempt is about to do."""
 
     id: int
@@ -127,14 +127,14 @@ class Items:
         self._write(REOPEN)
         self._confirm_lease()
 
-    def claim(self, limit: int = 1, *, key: str | None = None) -> list[Claimed]:
+    def claim(self, limit: int = 1, *, key: str | None = None) -> list[ClaimedItem]:
         """Mark up to `limit` pending items as being done, in order; none are left if the answer is empty."""
         rows = self._write(CLAIM, limit=limit, key=key)
         if not rows:
             self._confirm_lease()
         else:
             reach("effect.before")
-        claimed = [Claimed(place, name, json.loads(detail or "null")) for place, name, detail in rows]
+        claimed = [ClaimedItem(place, name, json.loads(detail or "null")) for place, name, detail in rows]
         return sorted(claimed, key=lambda item: item.id)
 
     def settle(self, key: str, state: ItemState, detail: Any = None) -> None:
