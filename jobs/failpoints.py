@@ -13,7 +13,6 @@ system check millrace.E016 refuses it.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import time
@@ -21,9 +20,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 POINTS = frozenset(
     {
@@ -86,7 +86,7 @@ def arm(text: str, once: str = "") -> None:
     ARMED.clear()
     ARMED.update({failpoint.point: failpoint for failpoint in found})
     if ARMED:
-        log.error("failpoints are armed, and this process will fail on purpose: %s", text)
+        log.error("failpoints_armed", points=sorted(ARMED))
 
 
 def read(text: str, once: Path | None) -> Failpoint:

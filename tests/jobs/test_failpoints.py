@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from structlog.testing import capture_logs
 
 from jobs import failpoints
 from jobs.failpoints import POINTS, Injected, arm, reach
@@ -42,10 +43,11 @@ def test_every_point_stands_in_the_product_once() -> None:
     assert sorted(found) == sorted([*POINTS, "submit.before_commit"])
 
 
-def test_a_process_that_will_fail_on_purpose_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    arm("claim.before:raise:2")
+def test_a_process_that_will_fail_on_purpose_says_so() -> None:
+    with capture_logs() as logs:
+        arm("claim.before:raise:2")
 
-    assert "on purpose: claim.before:raise:2" in caplog.text
+    assert logs == [{"event": "failpoints_armed", "log_level": "error", "points": ["claim.before"]}]
 
 
 def test_only_the_passage_that_was_named_acts() -> None:
