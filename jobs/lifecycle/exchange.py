@@ -13,7 +13,8 @@ from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import Database
 from jobs.lifecycle import claim, finish
 from jobs.lifecycle.claim import Asking, claimed
-from jobs.lifecycle.finish import as_recorded, is_plain, params_of, tell
+from jobs.lifecycle.finish import is_plain, params_of
+from jobs.lifecycle.outcomes import as_recorded, tell
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import State
 

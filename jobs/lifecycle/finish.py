@@ -8,22 +8,17 @@ not kept belongs to an attempt that lost its lease: it is dropped and logged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import structlog
-
-from jobs import artifacts, events, items, metrics, results
+from jobs import artifacts, events, items, results
 from jobs.attempt import Outcome
 from jobs.database import Database
 from jobs.failpoints import reach
+from jobs.lifecycle.outcomes import as_recorded, ended_as, tell
 from jobs.lifecycle.transition import Move
-from jobs.states import Code, State
+from jobs.states import State
 from jobs.text import storable
-
-log = structlog.get_logger(__name__)
-
 
 GIVEN_UP = {State.FAILED, State.CANCELLED}
 # A cancellation that was asked for wins over another attempt, not over a success.
@@ -85,17 +80,6 @@ def record(outcomes: Sequence[Outcome], holder: UUID, db: Database) -> dict[UUID
     return {row[0]: row[1] for row in rows}
 
 
-def as_recorded(outcomes: Sequence[Outcome], moved: dict[UUID, str]) -> list[Outcome]:
-    """Those that were kept; one that was to be repeated is a cancellation where that was asked for."""
-    return [
-        replace(o, state=State.CANCELLED, code=Code.CANCELLED_BY)
-        if o.state is State.RETRYING and moved[o.job] == State.CANCELLED
-        else o
-        for o in outcomes
-        if o.job in moved
-    ]
-
-
 def params_of(outcomes: Sequence[Outcome], holder: UUID) -> dict[str, Any]:
     """The outcomes as FINISH takes them: one array for each column; asked for as it is about to run."""
     reach("finish.before")
@@ -110,25 +94,3 @@ def params_of(outcomes: Sequence[Outcome], holder: UUID) -> dict[str, Any]:
         "results": [o.result for o in outcomes],
         "delays": [o.delay.total_seconds() if o.delay is not None else None for o in outcomes],
     }
-
-
-def tell(outcomes: Sequence[Outcome], moved: dict[UUID, str]) -> None:
-    """After the commit: count what was kept, and name what was dropped."""
-    reach("finish.after_commit")
-    for outcome in outcomes:
-        state = moved.get(outcome.job)
-        if state is None:
-            metrics.count("dropped", outcome.kind)
-            log.warning(
-                "outcome_dropped", job_id=str(outcome.job), attempt=outcome.attempt, code=outcome.code
-            )
-            continue
-        metrics.count("finished", outcome.kind, outcome=state)
-        metrics.observe("run", outcome.kind, outcome.run_seconds)
-
-
-def ended_as(outcome: Outcome) -> str:
-    """What the timeline calls it."""
-    if outcome.state is State.CANCELLED:
-        return "cancelled"
-    return "timed_out" if outcome.code is Code.TIMEOUT else "failed"
