@@ -161,7 +161,8 @@ def test_the_loser_of_a_deadlock_repeats(own: OwnDatabase) -> None:
     thread.join(20)
 
     assert errors == []
-    assert len(tries) == 3
+    # Who was rolled back may take its first row again before the other wakes: then they meet once more.
+    assert len(tries) > 2
 
 
 def test_a_connection_that_the_server_ended_meanwhile_is_replaced_before_anything_is_asked(

@@ -63,6 +63,13 @@ def has_docker() -> bool:
     )
 
 
+@pytest.fixture(autouse=True)
+def our_app_stays_current() -> Iterator[None]:
+    """pytest-celery makes an app of its own the current one; shared tasks of later tests would go to it."""
+    yield
+    app.set_current()
+
+
 @pytest.fixture(params=[CELERY_REDIS_BROKER])
 def celery_broker(request: pytest.FixtureRequest) -> Iterator[RedisTestBroker]:
     """Only Redis: RabbitMQ has its own tests."""
