@@ -22,7 +22,7 @@ class Claimed(NamedTuple):
     """A job this holder may try now.
 
     `waited_seconds` is since it could last have been claimed; `looked_seconds` is what the server needed to
-    find the first of those claimed with it.
+    find the first of those claimed with it; `limits` is what holds for it, as its row keeps it.
     """
 
     id: UUID
@@ -36,11 +36,15 @@ class Claimed(NamedTuple):
     waited_seconds: float
     looked_seconds: float = 0.0
     place: Place = Place(0, 0.0, 0)
+    limits: str | None = None
 
 
 @dataclass(kw_only=True)
 class Outcome:
-    """How one attempt ended. `result` is JSON text; `delay` is the backoff of an attempt to be repeated."""
+    """How one attempt ended. `result` is JSON text; `delay` is the backoff of an attempt to be repeated.
+
+    `limits` are those its job is under: their slots become free.
+    """
 
     job: UUID
     kind: str
@@ -54,6 +58,7 @@ class Outcome:
     was_troubled: bool = False
     run_seconds: float = 0.0
     artifacts: list[Any] = field(default_factory=list)
+    limits: str | None = None
 
     @property
     def is_success(self) -> bool:

@@ -79,7 +79,8 @@ class DjangoDatabase:
         return transaction.atomic(using=self.alias)
 
     def after_commit(self, call: Callable[[], object]) -> None:
-        transaction.on_commit(call, using=self.alias, robust=True)
+        # Not `robust=True`: to log what failed, Django asks the call for a name that a partial does not have.
+        transaction.on_commit(lambda: tell(call), using=self.alias)
 
     @property
     def is_in_transaction(self) -> bool:

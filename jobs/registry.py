@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from difflib import get_close_matches
@@ -20,6 +20,7 @@ import pydantic
 from django.core.exceptions import ImproperlyConfigured
 
 from jobs.errors import BadPayload, Problem, UnknownKind
+from jobs.limit import Limit
 from jobs.retry import Retry
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Kind:
     form: type[forms.Form] | None
     thanks: str
     items: Callable[[Any], Iterable[str]] | None
+    limits: Sequence[Limit] = ()
     module: str
 
     @property
@@ -141,6 +143,7 @@ def job_kind(
     form: type[forms.Form] | None = None,
     thanks: str = "Thank you. We have received it.",
     items: Callable[[P], Iterable[str]] | None = None,
+    limits: Sequence[Limit] = (),
 ) -> Callable[[Callable[[Any, P], Result | None]], Callable[[Any, P], Result | None]]:
     """Declare a function as a kind of work.
 
@@ -149,6 +152,7 @@ def job_kind(
     grace time later. `batch` above 1 lets one claim take that many, and says that running one twice does no
     harm. `public` kinds need no account. `policy` is what becomes of an effect nobody can decide about:
     `at_most_once` or `at_least_once`. `items` lists the keys of the item ledger when a job is accepted.
+    `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py).
     """
     if batch < 1:
         raise ImproperlyConfigured(f"{name}: batch={batch} must be at least 1")
@@ -160,7 +164,8 @@ def job_kind(
             Kind(
                 name=name, title=title, payload=payload, run=run, example=example, queue=queue,
                 timeout=timeout, retry=retry or Retry(), worker_deaths=worker_deaths, batch=batch,
-                public=public, policy=policy, form=form, thanks=thanks, items=items, module=run.__module__,
+                public=public, policy=policy, form=form, thanks=thanks, items=items, limits=tuple(limits),
+                module=run.__module__,
             )
         )  # fmt: skip
         return run

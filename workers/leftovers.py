@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from jobs.artifacts import delete_artifacts, delete_files, expired_artifacts, orphan_files
 from jobs.conf import conf
+from jobs.lifecycle.limits import forget_keys, idle_keys
 from jobs.lifecycle.purge import expired_jobs, purge_jobs
 from jobs.models import IdempotencyKey, Tombstone
 
@@ -43,6 +44,7 @@ def areas() -> list[Area]:
             date_done__lt=Now() - timedelta(days=conf().keep_failed_days),
         ),
         _area("keys", IdempotencyKey, Q(expires_at__lt=Now())),
+        Area("limits", idle_keys, forget_keys),
         _area("tombstones", Tombstone, Q(until__lt=Now())),
     ]
 

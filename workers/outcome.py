@@ -34,7 +34,7 @@ def succeeded(job: Claimed, result: Result | None) -> Outcome:
             )
     return Outcome(
         job=job.id, kind=job.kind, attempt=job.attempt, state=State.SUCCEEDED, result=values,
-        was_troubled=is_troubled(job),
+        was_troubled=is_troubled(job), limits=job.limits,
         artifacts=saved_by(job, result),
     )  # fmt: skip
 
@@ -80,7 +80,7 @@ def ended(job: Claimed, state: State, code: Code, text: str, trace: str) -> Outc
     """An outcome that is no success."""
     return Outcome(
         job=job.id, kind=job.kind, attempt=job.attempt, state=state, code=code, error=text, trace=trace,
-        was_troubled=True,
+        was_troubled=True, limits=job.limits,
     )  # fmt: skip
 
 

@@ -21,8 +21,10 @@ from jobs import metrics
 from jobs.conf import conf
 from jobs.database import OwnDatabase
 from jobs.lifecycle.gate import open_gate
+from jobs.lifecycle.limits import Rounds
 from jobs.lifecycle.rescue import rescue_expired
 from jobs.lifecycle.sweep import sweep_queues
+from jobs.lifecycle.turn import raise_floors
 from workers.announce import Announces
 from workers.fork_gate import FORK_GATE
 
@@ -55,9 +57,11 @@ class Timers:
         self._opened = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        given = conf()
+        given, rounds = conf(), Rounds()
         self._steps = [
             Step("gate", given.gate_seconds, lambda: open_gate(db=self.db), is_contact=True),
+            Step("limits", given.gate_seconds, lambda: rounds.turn(self.db)),
+            Step("floors", given.sweep_seconds, lambda: raise_floors(self.db)),
             Step("sweep", given.sweep_seconds, lambda: sweep_queues(db=self.db), is_contact=True),
             Step("rescue", given.sweep_seconds, self._rescue),
             Step("metrics", given.flush_seconds, lambda: metrics.flush(self.db)),

@@ -8,6 +8,7 @@ from uuid import UUID
 from jobs import events, items, metrics, results
 from jobs.attempt import Outcome
 from jobs.database import DJANGO, Database
+from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import Code, State
 
@@ -16,8 +17,10 @@ WAITING = Move(
     leaves={State.SCHEDULED, State.QUEUED, State.RETRYING},
     leads_to={State.CANCELLED},
     picked="SELECT id FROM millrace_job WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE",
-    sets="code = 'cancelled_by', error = %(error)s, ready = false, finished_at = clock_timestamp()",
-    returning="job.id, job.kind, job.attempt",
+    sets="""
+        code = 'cancelled_by', error = %(error)s, ready = false, held_by = NULL,
+        finished_at = clock_timestamp()""",
+    returning="job.id, job.kind, job.attempt, job.limits::text",
 )
 ASK = """
     UPDATE millrace_job SET cancel_asked = true, version = version + 1
@@ -42,13 +45,14 @@ def cancel(ids: list[UUID], actor: str, db: Database) -> list[UUID]:
         cancelled = WAITING.run(db, params)
         asked = db.rows(ASK, params)
         events.record(
-            [(job, "cancelled", attempt, actor, "") for job, _, attempt in cancelled]
+            [(job, "cancelled", attempt, actor, "") for job, _, attempt, _ in cancelled]
             + [(job, "cancel_asked", attempt, actor, "") for job, attempt in asked],
             db=db,
         )
         items.leave_uncertain([row[0] for row in cancelled], db=db)
-        results.keep_jobs([ended(job, kind, attempt, error) for job, kind, attempt in cancelled], db=db)
-    for _, kind, _ in cancelled:
+        results.keep_jobs([ended(job, kind, attempt, error) for job, kind, attempt, _ in cancelled], db=db)
+        look_again((row[3] for row in cancelled), db=db)
+    for _, kind, _, _ in cancelled:
         metrics.count("finished", kind, outcome="cancelled")
     return [row[0] for row in cancelled + asked]
 

@@ -28,7 +28,8 @@ ORDER = "priority DESC, turn, seq"
 RETURNING = """
     job.id, job.kind, job.attempt, job.payload::text, job.owner_id, job.failures, job.crashes, job.alone,
     greatest(0, extract(epoch FROM clock_timestamp() - greatest(job.created_at, job.run_at)))::float8,
-    extract(epoch FROM picked.seen_at - statement_timestamp())::float8, job.priority, job.turn, job.seq"""
+    extract(epoch FROM picked.seen_at - statement_timestamp())::float8, job.limits::text,
+    job.priority, job.turn, job.seq"""
 SETS = """
     attempt = job.attempt + 1, holder = %(holder)s, suspect = false, started_at = clock_timestamp(),
     lease = clock_timestamp() + make_interval(secs => %(lease)s)"""
@@ -124,5 +125,5 @@ def claim_jobs(asking: Asking, *, start: Place | None = None, db: Database) -> l
 
 def claimed(rows: Iterable[Row]) -> list[Claimed]:
     """What came back, in the line's order."""
-    jobs = [Claimed._make([*row[:10], Place(*row[10:])]) for row in rows]
+    jobs = [Claimed._make([*row[:10], Place(*row[11:]), row[10]]) for row in rows]
     return sorted(jobs, key=lambda job: (-job.place.priority, job.place.turn, job.place.seq))

@@ -30,11 +30,19 @@ def both(taking: Move) -> str:
 EXCHANGES = {move.sql: both(move) for move in (claim.ONE, claim.BATCH, claim.ONE_ONWARD, claim.BATCH_ONWARD)}
 
 
+def is_exchangeable(outcomes: Sequence[Outcome]) -> bool:
+    """Whether they can be recorded this way: plain ones that free no slot.
+
+    Who waits for a slot becomes ready after the commit, and would not be among those that are claimed.
+    """
+    return is_plain(outcomes) and not any(o.limits for o in outcomes)
+
+
 def exchange_jobs(
     outcomes: Sequence[Outcome], asking: Asking, *, start: Place | None = None, db: Database
 ) -> tuple[list[Outcome], list[Claimed]]:
-    """Record plain successes of this holder, and claim; the outcomes that were kept, and the jobs."""
-    assert is_plain(outcomes)
+    """Record outcomes of this holder, and claim; the outcomes that were kept, and the jobs."""
+    assert is_exchangeable(outcomes)
     move, params = asking.move(start)
     params |= params_of(outcomes, asking.holder)
     rows = again_on_deadlock(db, lambda: db.rows(EXCHANGES[move.sql], params))

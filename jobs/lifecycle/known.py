@@ -7,7 +7,7 @@ reasons share, so that what is shown is what holds.
 from __future__ import annotations
 
 from jobs.conf import conf
-from jobs.database import Database
+from jobs.database import Database, Row
 from jobs.lifecycle.transition import again_on_deadlock
 
 CHUNK = 1000
@@ -25,26 +25,39 @@ def held(queue: str, kind: str) -> str:
     return f"(EXISTS ({serving}) AND NOT EXISTS ({serving} AND {kind} = ANY (kinds)))"
 
 
+def passes(job: str) -> str:
+    """SQL that is true where a job may stand in line: its kind is known, and it is under no limit."""
+    return f"(NOT {held(f'{job}.queue', f'{job}.kind')} AND {job}.limits IS NULL)"
+
+
+def stands_at(job: str) -> str:
+    """SQL: the key at which a job of a known kind waits for a slot; NULL if it is under no limit."""
+    return f"(CASE WHEN NOT {held(f'{job}.queue', f'{job}.kind')} THEN {job}.limits -> 0 ->> 0 END)"
+
+
 # From pair to pair along the index of what is held back, however many jobs each pair has.
 ADMIT = f"""
     WITH RECURSIVE pair AS (
-        (SELECT kind, queue FROM millrace_job WHERE state = 'queued' AND NOT ready
+        (SELECT kind, queue FROM millrace_job WHERE state = 'queued' AND NOT ready AND held_by IS NULL
           ORDER BY kind, queue LIMIT 1)
         UNION ALL
         SELECT next.kind, next.queue FROM pair, LATERAL (
             SELECT kind, queue FROM millrace_job
-             WHERE state = 'queued' AND NOT ready AND (kind, queue) > (pair.kind, pair.queue)
+             WHERE state = 'queued' AND NOT ready AND held_by IS NULL
+               AND (kind, queue) > (pair.kind, pair.queue)
              ORDER BY kind, queue LIMIT 1) AS next),
     known AS MATERIALIZED (SELECT kind, queue FROM pair WHERE NOT {held("queue", "kind")}),
     picked AS (
         SELECT job.id FROM known, LATERAL (
             SELECT id FROM millrace_job
-             WHERE state = 'queued' AND NOT ready AND kind = known.kind AND queue = known.queue
+             WHERE state = 'queued' AND NOT ready AND held_by IS NULL
+               AND kind = known.kind AND queue = known.queue
              LIMIT %(chunk)s FOR UPDATE SKIP LOCKED) AS job
          LIMIT %(chunk)s)
-    UPDATE millrace_job AS job SET ready = true, version = job.version + 1
+    UPDATE millrace_job AS job
+       SET ready = job.limits IS NULL, held_by = job.limits -> 0 ->> 0, version = job.version + 1
       FROM picked WHERE job.id = picked.id AND job.state = 'queued'
-    RETURNING job.queue
+    RETURNING job.queue, job.ready, job.limits::text
 """  # noqa: S608 - constants of ours
 # What was in line when its last worker went, and the next one does not know: only the head of a line costs
 # claims, and only a line that somebody serves is read.
@@ -71,10 +84,10 @@ def silent_seconds() -> float:
     return conf().heartbeat_seconds * 3
 
 
-def admit_known(db: Database) -> list[str]:
-    """Let into the line whose kind is known by now; the queue of each."""
+def admit_known(db: Database) -> list[Row]:
+    """Let pass whose kind is known by now; of each its queue, whether it is ready, its limits."""
     params = {"chunk": CHUNK, "silent": silent_seconds()}
-    return [row[0] for row in again_on_deadlock(db, lambda: db.rows(ADMIT, params))]
+    return again_on_deadlock(db, lambda: db.rows(ADMIT, params))
 
 
 def hold_unknown(db: Database) -> None:

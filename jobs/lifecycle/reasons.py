@@ -8,9 +8,18 @@ from uuid import UUID
 
 from jobs.database import DJANGO, Database
 from jobs.lifecycle.known import LIVE, held, silent_seconds
+from jobs.limit import from_json
 from jobs.states import Reason
 
 COUNTED = 1000
+# All slots of the key at which it stands are taken: asked as the gate asks.
+FULL = """
+    EXISTS (SELECT 1 FROM millrace_limit AS known, jsonb_array_elements(job.limits) AS mine
+             WHERE known.key = job.held_by AND mine ->> 0 = job.held_by
+               AND (mine ->> 1)::int <= (
+                   SELECT count(*) FROM millrace_job AS other WHERE other.id = ANY (known.holders)
+                      AND (other.state = 'running' OR (other.state = 'queued' AND other.ready))))
+"""
 WHY = f"""
     SELECT job.id,
            CASE WHEN job.state = 'scheduled' THEN 'not_due'
@@ -19,6 +28,8 @@ WHY = f"""
                 WHEN NOT EXISTS (
                     SELECT 1 FROM millrace_worker WHERE {LIVE} AND job.queue = ANY (queues)) THEN 'no_worker'
                 WHEN {held("job.queue", "job.kind")} THEN 'unknown_kind'
+                WHEN job.held_by IS NOT NULL AND {FULL} THEN 'limit'
+                WHEN job.held_by IS NOT NULL THEN 'rate'
                 ELSE 'behind' END,
            job.queue, job.kind, extract(epoch FROM job.run_at - clock_timestamp())::float8,
            (SELECT pause_reason FROM millrace_queue WHERE name = job.queue),
@@ -26,7 +37,8 @@ WHY = f"""
                 SELECT priority, turn, seq FROM millrace_job AS head
                  WHERE head.state = 'queued' AND head.ready AND head.queue = job.queue
                  ORDER BY priority DESC, turn, seq LIMIT {COUNTED}) AS ahead
-             WHERE (-ahead.priority, ahead.turn, ahead.seq) < (-job.priority, job.turn, job.seq))
+             WHERE (-ahead.priority, ahead.turn, ahead.seq) < (-job.priority, job.turn, job.seq)),
+           job.held_by, job.limits::text
       FROM millrace_job AS job
      WHERE job.id = ANY (%(ids)s) AND job.state IN ('scheduled', 'queued', 'retrying')
 """  # noqa: S608 - constants of ours
@@ -45,8 +57,18 @@ def waiting_reasons(ids: Sequence[UUID], *, db: Database = DJANGO) -> dict[UUID,
     return {row[0]: Waiting(Reason(row[1]), sentence(*row[1:])) for row in rows}
 
 
-def sentence(reason: str, queue: str, kind: str, seconds: float | None, why: str | None, ahead: int) -> str:
+def sentence(
+    reason: str,
+    queue: str,
+    kind: str,
+    seconds: float | None,
+    why: str | None,
+    ahead: int,
+    held_by: str | None = None,
+    limits: str | None = None,
+) -> str:
     """What a person reads."""
+    bound = next((bound for bound in from_json(limits) if bound.key == held_by), None)
     match reason:
         case Reason.NOT_DUE:
             return f"Due in {span(seconds)}."
@@ -58,11 +80,26 @@ def sentence(reason: str, queue: str, kind: str, seconds: float | None, why: str
             return f"No running worker listens to queue {queue}. Start one, and it begins at once."
         case Reason.UNKNOWN_KIND:
             return f"No running worker of queue {queue} knows {kind}. It begins when a newer worker starts."
+        case Reason.LIMIT if bound is not None:
+            return f"{bound.at_once} at once for {bound.key}, and all of these slots are taken."
+        case Reason.RATE if bound is not None and bound.seconds is not None:
+            return (
+                f"{bound.starts} every {exactly(bound.seconds)} for {bound.key}: it waits for the next start."
+            )
         case _ if ahead == 0:
             return f"Next in queue {queue}."
         case _:
             many = f"{COUNTED:,} or more" if ahead >= COUNTED else f"{ahead:,}"
             return f"Behind {many} other{'s' if ahead != 1 else ''} in queue {queue}."
+
+
+def exactly(seconds: float) -> str:
+    """A period as it was declared."""
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size and seconds % size == 0:
+            many = int(seconds // size)
+            return name if many == 1 else f"{many} {name}s"
+    return f"{seconds:g} seconds"
 
 
 def span(seconds: float | None) -> str:

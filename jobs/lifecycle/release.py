@@ -10,6 +10,7 @@ from jobs import events, items, metrics, results
 from jobs.attempt import Outcome
 from jobs.broker import ring_all
 from jobs.database import Database, Row
+from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import Code, State
 
@@ -25,7 +26,7 @@ RELEASE = Move(
         run_at = CASE WHEN job.cancel_asked THEN job.run_at ELSE clock_timestamp() END,
         finished_at = CASE WHEN job.cancel_asked THEN clock_timestamp() END""",
     guard="job.attempt = picked.attempt AND job.holder = %(holder)s",
-    returning="job.id, job.kind, job.queue, job.attempt, job.state",
+    returning="job.id, job.kind, job.queue, job.attempt, job.state, job.limits::text",
 )
 STOPPED = "Cancelled when its worker handed it back."
 
@@ -46,7 +47,7 @@ def release_jobs(held: Mapping[UUID, int], *, holder: UUID, db: Database) -> set
     if not held:
         return set()
     rows = again_on_deadlock(db, lambda: hand_back(held, holder, db))
-    for _, kind, _, _, state in rows:
+    for _, kind, _, _, state, _ in rows:
         if state == State.CANCELLED:
             metrics.count("finished", kind, outcome=state)
     return {row[0] for row in rows}
@@ -62,13 +63,14 @@ def hand_back(held: Mapping[UUID, int], holder: UUID, db: Database) -> list[Row]
             events.record([(row[0], "cancelled", row[3], "", STOPPED) for row in ended], db=db)
             items.leave_uncertain([row[0] for row in ended], db=db)
             results.keep([cancelled(row) for row in ended], db=db)
+            look_again((row[5] for row in ended), db=db)
         db.after_commit(partial(ring_all, {row[2] for row in rows if row[4] == State.QUEUED}))
     return rows
 
 
 def cancelled(row: Row) -> Outcome:
     """An attempt that was to stop and was handed back, as TaskResult knows it."""
-    job, kind, _, attempt, _ = row
+    job, kind, _, attempt, *_ = row
     return Outcome(
         job=job, kind=kind, attempt=attempt, state=State.CANCELLED, code=Code.CANCELLED_BY, error=STOPPED
     )

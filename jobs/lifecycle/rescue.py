@@ -20,6 +20,7 @@ from jobs.broker import ring_all
 from jobs.conf import conf
 from jobs.database import DJANGO, Database, Row
 from jobs.failpoints import reach
+from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.registry import KINDS
 from jobs.states import Code, State
@@ -43,7 +44,7 @@ RESCUE = {
         run_at = CASE WHEN job.cancel_asked OR {SPENT} THEN job.run_at ELSE clock_timestamp() END,
         finished_at = CASE WHEN job.cancel_asked OR {SPENT} THEN clock_timestamp() END,
         holder = NULL, lease = NULL""",
-    "returning": "job.id, job.kind, job.queue, job.attempt, job.state, job.crashes",
+    "returning": "job.id, job.kind, job.queue, job.attempt, job.state, job.crashes, job.limits::text",
 }
 EXPIRED = Move(
     picked="""
@@ -75,7 +76,7 @@ def rescue(move: Move, params: dict[str, Any], error: str, db: Database) -> list
     budgets = {kind.name: kind.worker_deaths for kind in KINDS.all() if kind.worker_deaths is not None}
     params = {**params, "error": error, "budgets": json.dumps(budgets), "deaths": conf().worker_deaths}
     rows = again_on_deadlock(db, lambda: take_back(move, params, error, db))
-    for job, kind, _, attempt, state, crashes in rows:
+    for job, kind, _, attempt, state, crashes, _ in rows:
         log.warning("job_rescued", job_id=str(job), attempt=attempt, state=state, crashes=crashes)
         metrics.count("rescued", kind)
         if state != State.QUEUED:
@@ -91,12 +92,13 @@ def take_back(move: Move, params: dict[str, Any], error: str, db: Database) -> l
         events.record([(row[0], "lost", row[3], "", error) for row in rows], db=db)
         items.leave_uncertain([row[0] for row in rows if row[4] != State.QUEUED], db=db)
         results.keep([lost(row, error) for row in rows], db=db)
+        look_again((row[6] for row in rows if row[4] != State.QUEUED), db=db)
         db.after_commit(partial(ring_all, {row[2] for row in rows if row[4] == State.QUEUED}))
     return rows
 
 
 def lost(row: tuple[Any, ...], error: str) -> Outcome:
     """A lost attempt, as TaskResult knows it."""
-    job, kind, _, attempt, state, _ = row
+    job, kind, _, attempt, state, *_ = row
     ended = State(state) if state != State.QUEUED else State.RETRYING
     return Outcome(job=job, kind=kind, attempt=attempt, state=ended, code=Code.LOST, error=error)

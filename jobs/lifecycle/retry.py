@@ -9,19 +9,27 @@ from uuid import UUID
 from jobs import events
 from jobs.broker import ring_all
 from jobs.database import DJANGO, Database
-from jobs.lifecycle.known import held, silent_seconds
+from jobs.lifecycle.known import passes, silent_seconds, stands_at
+from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.transition import Move, again_on_deadlock
+from jobs.lifecycle.turn import in_turn
 from jobs.states import State
 
 RETRY = Move(
     leaves={State.FAILED, State.CANCELLED},
     leads_to={State.QUEUED},
-    picked="SELECT id FROM millrace_job WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE",
+    picked=in_turn(
+        """
+        SELECT id, queue, priority, owner_id, seq FROM millrace_job
+         WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE""",
+        order="chosen.seq",
+    ),
     sets=f"""
-        ready = NOT {held("job.queue", "job.kind")}, failures = 0, crashes = 0, suspect = false,
+        ready = {passes("job")}, held_by = {stands_at("job")}, turn = picked.turn,
+        failures = 0, crashes = 0, suspect = false,
         cancel_asked = false, code = '', error = '', run_at = clock_timestamp(),
         finished_at = NULL""",
-    returning="job.id, job.queue, job.attempt",
+    returning="job.id, job.queue, job.attempt, job.ready, job.limits::text",
 )
 
 
@@ -34,6 +42,7 @@ def reopen(ids: list[UUID], actor: str, db: Database) -> list[UUID]:
     """The move and the timeline's rows, in one transaction."""
     with db.atomic():
         rows = RETRY.run(db, {"ids": ids, "silent": silent_seconds()})
-        events.record([(job, "retried", attempt, actor, "") for job, _, attempt in rows], db=db)
-        db.after_commit(partial(ring_all, {row[1] for row in rows}))
+        events.record([(job, "retried", attempt, actor, "") for job, _, attempt, *_ in rows], db=db)
+        db.after_commit(partial(ring_all, {row[1] for row in rows if row[3]}))
+        look_again((row[4] for row in rows if not row[3]), db=db)
     return [row[0] for row in rows]

@@ -20,16 +20,20 @@ from jobs.database import DJANGO, Database
 from jobs.errors import Refusal
 from jobs.failpoints import reach
 from jobs.idempotency import Key, fingerprint, remember
-from jobs.lifecycle.gate import judge
+from jobs.lifecycle.begin import begin
+from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import asked, dump
+from jobs.limit import as_json, bounds_of
 from jobs.registry import KINDS, Kind
-from jobs.states import State
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, Group
 
 QUEUE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}\Z")
-COLUMNS = "id, kind, queue, state, ready, priority, run_at, payload, owner_id, group_id, door, rerun_of"
+COLUMNS = (
+    "id, kind, queue, state, ready, held_by, limits, turn, priority, run_at, payload, owner_id, group_id,"
+    " door, rerun_of"
+)
 PLACES = ", ".join(f"%({name})s" for name in COLUMNS.split(", "))
 INSERT = f"INSERT INTO millrace_job ({COLUMNS}) VALUES ({PLACES})"  # noqa: S608 - constants of ours
 
@@ -70,14 +74,18 @@ def submit_job(
             print_ = fingerprint(kind, asked(model, text, db), place.queue, priority, run_at)
             if known := remember(key, job=job, print_=print_, db=db):
                 return Submitted(known, replayed=True)
-        state, ready = judge(kind, place.queue, run_at, db=db)
+        start = begin(kind, place.queue, priority, owner.pk, run_at, db=db)
+        limits = bounds_of(declared.limits, model, owner.pk)
         row = (
-            job, kind, place.queue, state.value, ready, priority, run_at, text,
-            owner.pk, group.pk if group else None, door, rerun_of,
+            job, kind, place.queue, start.state.value, start.ready(limits), start.held_by(limits),
+            as_json(limits), start.turn, priority, run_at, text, owner.pk, group.pk if group else None,
+            door, rerun_of,
         )  # fmt: skip
         db.rows(INSERT, dict(zip(COLUMNS.split(", "), row, strict=True)))
         record_parts(declared, [(job, model)], db)
-        db.after_commit(lambda: told(kind, place.queue, 1, state))
+        db.after_commit(lambda: told(kind, place.queue, 1, is_ready=start.ready(limits)))
+        if start.held_by(limits):
+            look_again([as_json(limits)], db=db)
         reach("submit.before_commit")
     return Submitted(job, replayed=False)
 
@@ -104,9 +112,9 @@ def record_parts(kind: Kind, jobs: Sequence[tuple[UUID, pydantic.BaseModel]], db
         items.declare([(job, key) for job, model in jobs for key in kind.items(model)], db=db)
 
 
-def told(kind: str, queue: str, count: int, state: State) -> None:
+def told(kind: str, queue: str, count: int, *, is_ready: bool) -> None:
     """After the commit: count, and ring if there is something to hear."""
     reach("submit.after_commit")
     metrics.count("submitted", kind, by=count)
-    if state is State.QUEUED and count:
+    if is_ready and count:
         ring(queue)

@@ -14,9 +14,11 @@ from uuid_utils.compat import uuid7
 from jobs import artifacts
 from jobs.database import DJANGO, Database
 from jobs.failpoints import reach
-from jobs.lifecycle.gate import judge
+from jobs.lifecycle.begin import begin
+from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import dump
 from jobs.lifecycle.submit import COLUMNS, Place, record_parts, told
+from jobs.limit import as_json, bounds_of
 from jobs.registry import KINDS, Kind
 
 if TYPE_CHECKING:
@@ -46,33 +48,33 @@ def submit_many(
     place = Place(declared, queue, priority, run_at)
     ids: list[UUID] = []
     with db.atomic():
-        state, ready = judge(kind, place.queue, run_at, db=db)
-        rest = (
-            state.value, ready, priority, run_at,
-        )  # fmt: skip
+        start = begin(kind, place.queue, priority, owner.pk, run_at, db=db)
+        before = (kind, place.queue, start.state.value)
+        after = (owner.pk, group.pk if group else None, door, None)
+        held: dict[str, str | None] = {}
+        is_ready = False
+
+        def row(number: int, job: UUID, model: pydantic.BaseModel) -> tuple[Any, ...]:
+            limits = bounds_of(declared.limits, model, owner.pk)
+            at, kept = start.held_by(limits), as_json(limits)
+            nonlocal is_ready
+            is_ready = is_ready or start.ready(limits)
+            if at is not None:
+                held[at] = kept
+            turn = start.turn + number * start.step
+            return (
+                job, *before, start.ready(limits), at, kept, turn, priority, run_at, dump(model),
+                *after,
+            )  # fmt: skip
+
         for chunk in chunks(declared, payloads):
             for _, model in chunk:
                 artifacts.check_uses(model, owner=owner, kind=kind, db=db)
-            db.copy(
-                COPY,
-                (
-                    (
-                        job,
-                        kind,
-                        place.queue,
-                        *rest,
-                        dump(model),
-                        owner.pk,
-                        group.pk if group else None,
-                        door,
-                        None,
-                    )
-                    for job, model in chunk
-                ),
-            )
+            db.copy(COPY, (row(number, *each) for number, each in enumerate(chunk, start=len(ids))))
             record_parts(declared, chunk, db)
             ids += [job for job, _ in chunk]
-        db.after_commit(lambda: told(kind, place.queue, len(ids), state))
+        db.after_commit(lambda: told(kind, place.queue, len(ids), is_ready=is_ready))
+        look_again(held.values(), db=db)
         reach("submit.before_commit")
     return ids
 

@@ -6,6 +6,7 @@ from jobs.models.event import JobEvent
 from jobs.models.item import Item
 from jobs.models.job import Job
 from jobs.models.key import IdempotencyKey
+from jobs.models.limit import Floor, LimitKey, Share
 from jobs.models.log_line import LogLine
 from jobs.models.progress import Progress
 from jobs.models.queue import Queue
@@ -17,13 +18,16 @@ __all__ = [
     "Artifact",
     "ArtifactUse",
     "Beat",
+    "Floor",
     "IdempotencyKey",
     "Item",
     "Job",
     "JobEvent",
+    "LimitKey",
     "LogLine",
     "Progress",
     "Queue",
+    "Share",
     "Tally",
     "Tombstone",
     "Worker",

@@ -32,6 +32,10 @@ class Job(models.Model):
         help_text="The order of arrival.",
     )
     run_at = models.DateTimeField(null=True, help_text="Not before.")
+    limits = models.JSONField(
+        null=True, help_text="Limits it is under: [[key, at once, starts, seconds], …], in the order of keys."
+    )
+    held_by = models.TextField(null=True, help_text="The key of the limit at which it waits for a slot.")
 
     # The right to try.
     attempt = models.IntegerField(default=0, db_default=0, help_text="Only grows; it is the fence.")
@@ -78,6 +82,10 @@ class Job(models.Model):
                 | (~Q(state="running") & Q(holder__isnull=True, lease__isnull=True)),
             ),
             models.CheckConstraint(
+                name="millrace_job_held_waits",
+                condition=Q(held_by__isnull=True) | Q(state="queued", ready=False),
+            ),
+            models.CheckConstraint(
                 name="millrace_job_has_due_time",
                 condition=~Q(state__in=["scheduled", "retrying"]) | Q(run_at__isnull=False),
             ),
@@ -97,7 +105,19 @@ class Job(models.Model):
                 F("run_at"), name="millrace_job_due", condition=Q(state__in=["scheduled", "retrying"])
             ),
             models.Index(
-                F("kind"), F("queue"), name="millrace_job_held_back", condition=Q(state="queued", ready=False)
+                F("kind"),
+                F("queue"),
+                name="millrace_job_unknown",
+                condition=Q(state="queued", ready=False, held_by__isnull=True),
+            ),
+            # The line before each key. Only what is held stands in it, so that it costs others nothing.
+            models.Index(
+                F("held_by"),
+                F("priority").desc(),
+                F("turn"),
+                F("seq"),
+                name="millrace_job_held_by",
+                condition=Q(held_by__isnull=False),
             ),
             models.Index(F("owner"), F("id").desc(), name="millrace_job_owner"),
             models.Index(

@@ -14,13 +14,17 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs.database import DJANGO
 from jobs.errors import NotFound
 from jobs.lifecycle.known import LIVE, silent_seconds
+from jobs.lifecycle.limits import held_keys
 from jobs.lifecycle.pause import pause_queue, resume_queue
+from jobs.lifecycle.reasons import exactly
 from jobs.lifecycle.submit import QUEUE_NAME
 from jobs.models import Worker
 from jobs.pages.answers import for_operators, is_live, page
 from jobs.pages.words import word
 from jobs.registry import KINDS
 
+SHOWN = 50
+"""Of how many keys of limits the page tells."""
 DEPTHS = f"""
     WITH depth AS (
         SELECT queue, state, count(*) AS jobs,
@@ -42,6 +46,15 @@ DEPTHS = f"""
      GROUP BY names.name ORDER BY names.name
 """  # noqa: S608 - constants of ours
 
+# The line before each key, to its thousandth: only keys at which somebody waits.
+LIMITS = """
+    SELECT known.key, at_once, starts, seconds,
+           (SELECT count(*)::int FROM millrace_job WHERE id = ANY (known.holders)
+               AND (state = 'running' OR (state = 'queued' AND ready))),
+           (SELECT count(*)::int FROM (
+               SELECT 1 FROM millrace_job WHERE held_by = known.key LIMIT 1000) AS line)
+      FROM millrace_limit AS known WHERE key = ANY (%(keys)s) ORDER BY key
+"""
 HEARD = "SELECT id FROM millrace_worker WHERE beat_at > clock_timestamp() - make_interval(secs => %(silent)s)"
 
 
@@ -66,11 +79,34 @@ class QueueLine:
         return None if self.oldest_seconds is None else timedelta(seconds=max(0, self.oldest_seconds))
 
 
+@dataclass(frozen=True)
+class LimitLine:
+    """A key of a limit at which jobs wait."""
+
+    key: str
+    at_once: int | None
+    starts: int | None
+    seconds: float | None
+    taken: int
+    waiting: int
+
+    @property
+    def rule(self) -> str:
+        """What was declared, in words."""
+        rate = f"{self.starts} every {exactly(self.seconds)}" if self.starts and self.seconds else ""
+        return ", ".join(filter(None, [f"{self.at_once} at once" if self.at_once else "", rate]))
+
+
 @require_safe
 @for_operators
 def queues(request: HttpRequest) -> HttpResponse:
     """Depth, age, pauses and who works on what; htmx asks for the lines alone."""
-    context = {"section": "queues", "lines": queue_lines(), "workers": worker_lines()}
+    context = {
+        "section": "queues",
+        "lines": queue_lines(),
+        "workers": worker_lines(),
+        "limits": limit_lines(),
+    }
     return page(request, "queues_lines.html" if is_live(request) else "queues.html", context)
 
 
@@ -104,6 +140,12 @@ def check_name(name: str) -> None:
 def queue_lines() -> list[QueueLine]:
     known = {"known": KINDS.queues(), "silent": silent_seconds()}
     return [QueueLine(*row) for row in DJANGO.rows(DEPTHS, known)]
+
+
+def limit_lines() -> list[LimitLine]:
+    """The first keys before which somebody waits."""
+    keys = held_keys(SHOWN, db=DJANGO)
+    return [LimitLine(*row) for row in DJANGO.rows(LIMITS, {"keys": keys})]
 
 
 def worker_lines() -> list[dict[str, Any]]:

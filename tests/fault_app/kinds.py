@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from jobs.errors import Failed, Rejected
+from jobs.limit import Limit, Rate
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
 from jobs.states import ItemState
@@ -261,6 +262,28 @@ def once(context: Context, payload: Guarded) -> Result:
         if is_ours:
             leave_effect(payload, context)
     return Result(values={"key": payload.key, "effect": context.items.state("effect")})
+
+
+class Limited(Fault):
+    """Whose limits it is under; empty = none of that name."""
+
+    account: str = ""
+    host: str = ""
+    pace: str = ""
+
+
+@job_kind(
+    "test.limited", title="A job under limits", payload=Limited, example={"account": "a"}, retry=SOON,
+    queue="limited",
+    limits=[
+        Limit("account", by=lambda payload, owner: payload.account or None, at_once=3),
+        Limit("host", by=lambda payload, owner: payload.host or None, at_once=1),
+        Limit("pace", by=lambda payload, owner: payload.pace or None, rate=Rate(2, timedelta(hours=1))),
+    ],
+)  # fmt: skip
+def limited(context: Context, payload: Limited) -> Result:
+    """What the payload says."""
+    return do_fault(context, payload)
 
 
 class Poison(Effect):

@@ -14,7 +14,7 @@ from django_celery_results.models import TaskResult
 
 from jobs.artifacts import store_upload
 from jobs.errors import BadPayload, Cancelled
-from jobs.models import Artifact, IdempotencyKey, Job, Tombstone
+from jobs.models import Artifact, IdempotencyKey, Job, LimitKey, Tombstone
 from jobs.registry import KINDS, Kind
 from tests.factories import make_job
 from tests.running import accept, make_context, run
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LONG_AGO = datetime.now(UTC) - timedelta(days=400)
 LATER = datetime.now(UTC) + timedelta(days=400)
 ONE_OF_EACH = {
-    "jobs": 1, "uploads": 1, "files": 1, "sessions": 1, "task_results": 1, "keys": 1, "tombstones": 1,
+    "jobs": 1, "uploads": 1, "files": 1, "sessions": 1, "task_results": 1, "keys": 1, "limits": 1,
+    "tombstones": 1,
 }  # fmt: skip
 
 
@@ -46,6 +47,8 @@ def leftovers(alice: User) -> None:
         TaskResult.objects.create(task_id=name)
         IdempotencyKey.objects.create(scope="s", key=name, fingerprint="", expires_at=expires)
         Tombstone.objects.create(id=uuid4(), owner=alice, until=expires)
+    LimitKey.objects.create(key="over", holders=[uuid4()], earliest=1.0)
+    LimitKey.objects.create(key="rate", earliest=LATER.timestamp())
     TaskResult.objects.filter(task_id="old").update(date_done=LONG_AGO)
 
 
@@ -58,6 +61,7 @@ def counts() -> dict[str, int]:
         "sessions": Session.objects.count(),
         "task_results": TaskResult.objects.count(),
         "keys": IdempotencyKey.objects.count(),
+        "limits": LimitKey.objects.count(),
         "tombstones": Tombstone.objects.count(),
     }
 
@@ -72,7 +76,7 @@ def test_a_dry_run_counts_and_deletes_nothing(kind: Kind, leftovers: None) -> No
     result = run(kind, accept(kind, {}))
 
     assert numbers(result.values) == ONE_OF_EACH
-    assert (result.values["dry_run"], result.values["total"]) == (True, 7)
+    assert (result.values["dry_run"], result.values["total"]) == (True, 8)
     assert "Nothing was deleted" in result.values["note"]
     assert counts() == before
 
@@ -83,6 +87,7 @@ def test_what_is_over_goes_and_the_rest_stays(kind: Kind, leftovers: None) -> No
     assert numbers(result.values) == ONE_OF_EACH
     assert counts() == {
         "jobs": 1, "uploads": 1, "files": 0, "sessions": 1, "task_results": 1, "keys": 1,
+        "limits": 1,
         "tombstones": 2,  # one that was to be kept, and the purged job's own
     }  # fmt: skip
     assert Job.objects.filter(state="failed").exists()

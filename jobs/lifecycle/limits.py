@@ -1,0 +1,215 @@
+"""Limits, in the gate: let jobs through as slots become free and rates allow.
+
+A limited job stands outside the line (`held_by`) at one key that had no room. Whoever ends such a job, and
+every worker's timer, looks at its keys: who holds their slots, asked of the jobs themselves, so that a slot
+cannot leak; who waits; `jobs.allot` decides.
+
+Who is right when two disagree: the version of the key. Every admission raises it and is written in one
+statement only if nobody raised it since we looked; meanwhile slots can only have become free. No lock is
+held between two statements, so a process that freezes here holds nobody up. If we die on any line, the
+timers look.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from functools import partial
+
+from jobs.allot import Allotment, Held, Slots, allot
+from jobs.broker import ring_all
+from jobs.database import DJANGO, Database, Row
+from jobs.lifecycle.transition import again_on_deadlock
+from jobs.limit import Bound, from_json
+
+CHUNK = 100
+"""How many waiting jobs of a key one look reads."""
+KEYS = 200
+"""How many keys one look is about, …"""
+ROUND_SECONDS = 0.25
+"""… and how long one turn of the timers goes on while that lets somebody through."""
+MOST_KEYS = 1000
+"""How many keys whoever freed or asked for slots looks at; of more, the timers take care."""
+TRIES = 20
+"""How often a look is repeated because another let somebody through meanwhile; then the timers do it."""
+
+ENSURE = """
+    INSERT INTO millrace_limit (key) SELECT unnest(%(keys)s::text[]) ON CONFLICT DO NOTHING
+"""
+READ = """
+    SELECT key, version, earliest, at_once, starts, seconds, extract(epoch FROM clock_timestamp())::float8,
+           ARRAY(SELECT id FROM millrace_job WHERE id = ANY (millrace_limit.holders)
+                    AND (state = 'running' OR (state = 'queued' AND ready)))
+      FROM millrace_limit WHERE key = ANY (%(keys)s)
+"""
+WAITING = """
+    SELECT job.id, job.held_by, job.limits::text
+      FROM unnest(%(keys)s::text[], %(rooms)s::int[]) AS at (key, room), LATERAL (
+           SELECT id, held_by, limits, priority, turn, seq FROM millrace_job
+            WHERE held_by = at.key ORDER BY priority DESC, turn, seq LIMIT at.room) AS job
+     ORDER BY job.priority DESC, job.turn, job.seq
+"""
+ADMIT = """
+    WITH given AS (
+        SELECT * FROM unnest(%(keys)s::text[], %(versions)s::bigint[], %(holders)s::text[],
+                             %(earliest)s::float8[], %(at_once)s::int[], %(starts)s::int[],
+                             %(seconds)s::float8[])
+                   AS given (key, version, holders, earliest, at_once, starts, seconds)),
+    locked AS MATERIALIZED (
+        SELECT known.key FROM millrace_limit AS known JOIN given USING (key)
+         WHERE known.version = given.version ORDER BY known.key FOR UPDATE OF known),
+    fits AS MATERIALIZED (SELECT count(*) = cardinality(%(keys)s::text[]) AS all FROM locked),
+    noted AS (
+        UPDATE millrace_limit AS known
+           SET version = known.version + 1, holders = given.holders::uuid[], earliest = given.earliest,
+               at_once = given.at_once, starts = given.starts, seconds = given.seconds
+          FROM given WHERE known.key = given.key AND (SELECT fits.all FROM fits)),
+    passed AS (
+        UPDATE millrace_job AS job
+           SET ready = picked.to_key IS NULL, held_by = picked.to_key, version = job.version + 1
+          FROM unnest(%(jobs)s::uuid[], %(from_keys)s::text[], %(to_keys)s::text[])
+               AS picked (id, from_key, to_key)
+         WHERE job.id = picked.id AND job.state = 'queued' AND NOT job.ready
+           AND job.held_by = picked.from_key AND (SELECT fits.all FROM fits)
+        RETURNING job.queue, job.ready)
+    SELECT (SELECT fits.all FROM fits), (SELECT array_agg(DISTINCT queue) FROM passed WHERE ready)
+"""
+# From key to key along the index of what is held.
+HELD = """
+    WITH RECURSIVE held AS (
+        (SELECT held_by AS key FROM millrace_job WHERE held_by > %(after)s ORDER BY held_by LIMIT 1)
+        UNION ALL
+        SELECT (SELECT held_by FROM millrace_job WHERE held_by > held.key ORDER BY held_by LIMIT 1)
+          FROM held WHERE held.key IS NOT NULL)
+    SELECT key FROM held WHERE key IS NOT NULL LIMIT %(most)s
+"""
+IDLE = """
+    SELECT key FROM millrace_limit AS known
+     WHERE earliest < extract(epoch FROM clock_timestamp()) AND key = ANY (coalesce(%(keys)s, ARRAY[key]))
+       AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE held_by = known.key)
+       AND NOT EXISTS (SELECT 1 FROM millrace_job WHERE id = ANY (known.holders)
+                          AND (state = 'running' OR (state = 'queued' AND ready)))
+     ORDER BY key LIMIT %(limit)s
+"""
+FORGET = f"DELETE FROM millrace_limit WHERE key IN ({IDLE}) RETURNING key"  # noqa: S608 - constants of ours
+
+
+def look_again(limits: Iterable[str | None], *, db: Database) -> None:
+    """Jobs under these limits hold a slot no more, or wait for one: look at their keys after the commit."""
+    keys = sorted({bound.key for text in set(limits) for bound in from_json(text)})[:MOST_KEYS]
+    for first in range(0, len(keys), KEYS):
+        db.after_commit(partial(let_through, keys[first : first + KEYS], db=db))
+
+
+def let_through(keys: Collection[str], *, db: Database = DJANGO) -> list[str]:
+    """Admit whoever finds room at these keys, and ring; the queues that were rung for.
+
+    Outside of any transaction: what it sees must be committed, and what it does seen by others at once.
+    """
+    queues: set[str] = set()
+    wanted = set(keys)
+    for _ in range(TRIES):
+        found = again_on_deadlock(db, partial(look, sorted(wanted), db))
+        if found is None:
+            continue  # another let somebody through meanwhile: what we read is old
+        admitted, moved_to = found
+        queues |= admitted
+        if not admitted and not moved_to:
+            break
+        wanted |= moved_to
+    ring_all(sorted(queues))
+    return sorted(queues)
+
+
+def held_keys(most: int, *, after: str = "", db: Database = DJANGO) -> list[str]:
+    """Keys before which somebody waits, in their order."""
+    return [row[0] for row in db.rows(HELD, {"after": after, "most": most})]
+
+
+def idle_keys(limit: int, *, db: Database = DJANGO) -> list[str]:
+    """Keys that nobody waits for, holds, or has lately started under."""
+    return [row[0] for row in db.rows(IDLE, {"keys": None, "limit": limit})]
+
+
+def forget_keys(keys: Collection[str], *, db: Database = DJANGO) -> int:
+    """Forget those that are idle still; how many went. A job that comes to need one makes it again."""
+    return len(db.rows(FORGET, {"keys": list(keys), "limit": len(keys)}))
+
+
+class Rounds:
+    """The timers' way around all keys before which somebody waits, some at each turn."""
+
+    def __init__(self) -> None:
+        self._after = ""
+
+    def turn(self, db: Database) -> list[str]:
+        """Look at the next keys: for rates, whose time has come, and for what nobody else told of."""
+        rung: list[str] = []
+        until = time.monotonic() + ROUND_SECONDS
+        while True:
+            keys = held_keys(KEYS, after=self._after, db=db)
+            self._after = keys[-1] if len(keys) == KEYS else ""
+            queues = let_through(keys, db=db) if keys else []
+            rung += queues
+            if not queues or not self._after or time.monotonic() > until:
+                return rung
+
+
+def look(keys: list[str], db: Database) -> tuple[set[str], set[str]] | None:
+    """One look and one write: queues with newly ready jobs, keys to which others moved; None if outrun."""
+    slots, now = read(keys, db)
+    rooms = [slots[key].room(now, CHUNK) for key in keys]
+    line = [
+        Held(row[0], row[1], from_json(row[2])) for row in db.rows(WAITING, {"keys": keys, "rooms": rooms})
+    ]
+    if not line:
+        return set(), set()
+    others = {bound.key for held in line for bound in held.bounds} - slots.keys()
+    if others:
+        more, now = read(sorted(others), db)
+        slots |= more
+    plan = allot(slots, line, now)
+    if not plan:
+        return set(), set()
+    return write(plan, slots, db)
+
+
+def read(keys: list[str], db: Database) -> tuple[dict[str, Slots], float]:
+    """What the database knows of these keys, and its clock. A key nobody used yet is made."""
+    rows: list[Row] = []
+    while len(rows) < len(keys):
+        rows = db.rows(READ, {"keys": keys})
+        if len(rows) < len(keys):
+            db.rows(ENSURE, {"keys": keys})
+    return {row[0]: slots_of(row) for row in rows}, rows[0][6]
+
+
+def slots_of(row: Row) -> Slots:
+    """One row of READ."""
+    key, version, earliest, at_once, starts, seconds, _, holders = row
+    latest = Bound(key, at_once, starts, seconds) if at_once is not None or starts is not None else None
+    return Slots(key, version, list(holders), earliest, latest)
+
+
+def write(plan: Allotment, slots: dict[str, Slots], db: Database) -> tuple[set[str], set[str]] | None:
+    """The one guarded statement."""
+    changed = [slots[key] for key in sorted(slots) if slots[key].is_changed]
+    newest = {bound.key: bound for held in plan.admitted for bound in held.bounds}
+    moves = [(held, None) for held in plan.admitted] + list(plan.moved)
+    (row,) = db.rows(
+        ADMIT,
+        {
+            "keys": [each.key for each in changed],
+            "versions": [each.version for each in changed],
+            "holders": ["{" + ",".join(map(str, each.holders)) + "}" for each in changed],
+            "earliest": [each.earliest for each in changed],
+            "at_once": [newest[each.key].at_once for each in changed],
+            "starts": [newest[each.key].starts for each in changed],
+            "seconds": [newest[each.key].seconds for each in changed],
+            "jobs": [held.job for held, _ in moves],
+            "from_keys": [held.at for held, _ in moves],
+            "to_keys": [key for _, key in moves],
+        },
+    )
+    fits, queues = row
+    return (set(queues or ()), {key for _, key in plan.moved}) if fits else None
