@@ -38,11 +38,12 @@ class LowWater:
         now = time.monotonic()
         if not line.is_due(now):
             jobs = next(filter(None, map(claim, line.marks())), [])
+            line.went_on(jobs)
             line.found(jobs)
-        else:
-            jobs = claim(None)
+        elif jobs := claim(None):
+            # Only what the server measured counts: a way of a few milliseconds to it makes no look dear.
             line.found(jobs)
-            line.looked(jobs[0].looked_seconds if jobs else time.monotonic() - now)
+            line.looked(jobs[0].looked_seconds)
         return jobs
 
 
@@ -72,10 +73,16 @@ class Line:
         cost, self._seconds = min(seconds, self._seconds), seconds
         if cost < DEAR_SECONDS or not self._latest:
             return
-        self._marks, self._last = {**self._latest, **self._last}, dict(self._latest)
+        self._marks, self._last, self._latest = {**self._latest, **self._last}, self._latest, {}
         self._looks = 0
         self._due_at = time.monotonic() + min(cost / SHARE, MOST_SECONDS)
         self._late_at = max(self._due_at, time.monotonic() + RARE_SECONDS)
+
+    def went_on(self, jobs: Sequence[Claimed]) -> None:
+        """A look from a mark that was dear itself: the mark follows to where the one before it found work."""
+        if jobs and jobs[0].looked_seconds >= DEAR_SECONDS:
+            priority = jobs[0].place.priority
+            self._marks[priority] = self._latest.get(priority, self._marks[priority])
 
     def found(self, jobs: Sequence[Claimed]) -> None:
         """These were claimed."""

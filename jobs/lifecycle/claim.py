@@ -28,27 +28,33 @@ ORDER = "priority DESC, turn, seq"
 RETURNING = """
     job.id, job.kind, job.attempt, job.payload::text, job.owner_id, job.failures, job.crashes, job.alone,
     greatest(0, extract(epoch FROM clock_timestamp() - greatest(job.created_at, job.run_at)))::float8,
-    extract(epoch FROM picked.seen_at - statement_timestamp())::float8, job.limits::text,
+    extract(epoch FROM picked.seen_at - picked.began_at)::float8, job.limits::text,
     job.priority, job.turn, job.seq"""
 SETS = """
     attempt = job.attempt + 1, holder = %(holder)s, suspect = false, started_at = clock_timestamp(),
     lease = clock_timestamp() + make_interval(secs => %(lease)s)"""
 
 
-def one(first: str) -> Move:
+AT_ONCE = "(SELECT statement_timestamp() AS at)"
+"""When a look begins: with its statement, unless something else goes before it there."""
+
+
+def one(first: str, began: str = AT_ONCE) -> Move:
     """The move of the first job for which that holds too."""
     return Move(
         leaves={State.QUEUED},
         leads_to={State.RUNNING},
         picked=f"""
-            SELECT id, clock_timestamp() AS seen_at FROM millrace_job
-             WHERE {first} ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED""",  # noqa: S608
+            SELECT line.id, line.seen_at, began.at AS began_at FROM {began} AS began, LATERAL (
+                SELECT id, clock_timestamp() AS seen_at FROM millrace_job
+                 WHERE {first} AND began.at IS NOT NULL
+                 ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED) AS line""",  # noqa: S608
         sets=SETS + ", alone = true",
         returning=RETURNING,
     )
 
 
-def batch(first: str) -> Move:
+def batch(first: str, began: str = AT_ONCE) -> Move:
     """The move of a run of one kind and priority from there on, as long as that kind allows.
 
     A suspect comes alone. Only what is taken is locked: a rival must not find the line empty because we
@@ -60,8 +66,10 @@ def batch(first: str) -> Move:
         leads_to={State.RUNNING},
         before=f"""
             head AS MATERIALIZED (
-                SELECT id, kind, suspect, priority, turn, seq, clock_timestamp() AS seen_at FROM millrace_job
-                 WHERE {first} ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED),
+                SELECT line.*, began.at AS began_at FROM {began} AS began, LATERAL (
+                    SELECT id, kind, suspect, priority, turn, seq, clock_timestamp() AS seen_at
+                      FROM millrace_job WHERE {first} AND began.at IS NOT NULL
+                     ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED) AS line),
             near AS (
                 SELECT near.* FROM head, LATERAL (
                     SELECT id, kind, suspect, turn, seq FROM millrace_job
@@ -79,7 +87,7 @@ def batch(first: str) -> Move:
                      WHERE id = run.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS job
                  WHERE run.is_unbroken AND job.state = 'queued' AND job.ready)""",  # noqa: S608
         picked="""
-            SELECT id, count(*) OVER () AS size, (SELECT seen_at FROM head)
+            SELECT id, count(*) OVER () AS size, (SELECT seen_at FROM head), (SELECT began_at FROM head)
               FROM (SELECT id FROM head UNION ALL SELECT id FROM rest) AS taken""",
         sets=SETS + ", alone = (picked.size = 1)",
         returning=RETURNING,

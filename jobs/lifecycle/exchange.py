@@ -8,6 +8,7 @@ outcomes are offered again, and what was claimed unseen is handed back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import Database
@@ -18,6 +19,9 @@ from jobs.lifecycle.outcomes import as_recorded, tell
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import State
 
+ENDED = "(SELECT coalesce(max(clock_timestamp()), statement_timestamp()) AS at FROM ended)"
+"""When the look for what comes next begins: once the last outcome is recorded."""
+
 
 def both(taking: Move) -> str:
     """Two statements as one; the ids that were kept stand in the first column of every row."""
@@ -27,7 +31,12 @@ def both(taking: Move) -> str:
           FROM (SELECT array_agg(id) AS ids FROM ended) AS kept LEFT JOIN taken ON true"""  # noqa: S608
 
 
-EXCHANGES = {move.sql: both(move) for move in (claim.ONE, claim.BATCH, claim.ONE_ONWARD, claim.BATCH_ONWARD)}
+EXCHANGES = {
+    claim.ONE.sql: both(claim.one(claim.IN_LINE, ENDED)),
+    claim.BATCH.sql: both(claim.batch(claim.IN_LINE, ENDED)),
+    claim.ONE_ONWARD.sql: both(claim.one(claim.ONWARD, ENDED)),
+    claim.BATCH_ONWARD.sql: both(claim.batch(claim.ONWARD, ENDED)),
+}
 
 
 def is_exchangeable(outcomes: Sequence[Outcome]) -> bool:
@@ -47,5 +56,7 @@ def exchange_jobs(
     params |= params_of(outcomes, asking.holder)
     rows = again_on_deadlock(db, lambda: db.rows(EXCHANGES[move.sql], params))
     moved = dict.fromkeys(rows[0][0] or (), State.SUCCEEDED.value)
-    tell(outcomes, moved)
-    return as_recorded(outcomes, moved), claimed(row[1:] for row in rows if row[1] is not None)
+    jobs = claimed(row[1:] for row in rows if row[1] is not None)
+    # Whatever telling may raise: these are claimed, and the caller must have them.
+    db.after_commit(partial(tell, outcomes, moved))
+    return as_recorded(outcomes, moved), jobs

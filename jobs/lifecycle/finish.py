@@ -8,6 +8,7 @@ not kept belongs to an attempt that lost its lease: it is dropped and logged.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -64,7 +65,7 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> l
             )
             items.leave_uncertain([job for job, state in moved.items() if state in GIVEN_UP], db=db)
             results.keep(kept, db=db)
-    tell(outcomes, moved)
+    db.after_commit(partial(tell, outcomes, moved))
     look_again((o.limits for o in kept), db=db)
     return kept
 

@@ -214,3 +214,37 @@ def reads(database: OwnDatabase) -> Any:
     return database.rows(
         "SELECT idx_tup_read FROM pg_stat_all_indexes WHERE indexrelname = 'millrace_job_line'"
     )[0][0]
+
+
+def test_a_dear_look_from_a_mark_moves_the_mark(clock: Clock) -> None:
+    """Others claim too: between our mark and the present they leave as many dead entries as we do."""
+    queue, low = Queue(*places(9), seconds=DEAR), LowWater()
+
+    for _ in range(5):
+        low.claim("default", queue.claim)
+
+    assert queue.looks == [None, None, Place(0, 0.0, 1), Place(0, 0.0, 1), Place(0, 0.0, 2)]
+
+
+def test_the_mark_of_a_priority_that_came_long_ago_is_forgotten(clock: Clock) -> None:
+    queue, low = Queue(*places(2, priority=5), *places(30), seconds=DEAR), LowWater()
+
+    for _ in range(10):
+        low.claim("default", queue.claim)
+        clock.now += RARE_SECONDS / 2
+
+    assert {place.priority for place in queue.looks[-4:] if place} == {0}
+
+
+def test_an_empty_look_over_a_slow_network_is_not_dear(clock: Clock) -> None:
+    queue, low = Queue(*places(1)), LowWater()
+    fast = queue.claim
+
+    def far(start: Place | None) -> list[Claimed]:
+        clock.now += 1.0
+        return fast(start)
+
+    for _ in range(5):
+        low.claim("default", far)
+
+    assert queue.looks == [None] * 5

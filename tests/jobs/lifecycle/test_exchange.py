@@ -73,3 +73,34 @@ def test_it_is_planned_a_few_times_and_not_for_every_job(own: OwnDatabase, holde
 
     assert plans[0][0] <= 5
     assert plans[0][1] > 5
+
+
+@pytest.mark.parametrize("limit", [1, 50])
+def test_recording_is_no_part_of_the_price_of_a_look(limit: int) -> None:
+    """A trigger makes each recording slow: the look that follows is as cheap as ever."""
+    DJANGO.rows(
+        "CREATE FUNCTION pg_temp.slow() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$;"
+        " CREATE TRIGGER slow BEFORE UPDATE ON millrace_job FOR EACH ROW"
+        " WHEN (NEW.state = 'succeeded') EXECUTE FUNCTION pg_temp.slow()"
+    )
+    holder = uuid4()
+    ended = [make_job("running", holder=holder) for _ in range(2)]
+    make_job()
+
+    kept, (job,) = exchange(ended, holder, limit)
+
+    assert len(kept) == 2
+    assert 0 <= job.looked_seconds < 0.05
+
+
+def test_what_is_claimed_is_handed_over_even_if_telling_fails(
+    holder: UUID, monkeypatch: pytest.MonkeyPatch, own: OwnDatabase
+) -> None:
+    """Otherwise nobody knows of the job, its lease runs out, and it is charged a death."""
+    ended, waiting = make_job("running", holder=holder), make_job()
+    monkeypatch.setattr("jobs.lifecycle.outcomes.metrics.count", lambda *args, **more: 1 / 0)
+
+    kept, claimed = exchange([ended], holder, db=own)
+
+    assert (kept, [job.id for job in claimed]) == ({ended.id}, [waiting.id])
