@@ -62,8 +62,8 @@ class Recorder:
     def exchange(self, outcomes: list[Outcome], asking: Asking, start: Place | None) -> list[Claimed]:
         """Record outcomes and claim the next jobs, in one statement where the outcomes allow it.
 
-        Raises what a database that is away raises, but only after the outcomes are recorded: what was claimed
-        unseen is the caller's to hand back.
+        Raises what a database that is away raises, or what nobody thought of, but only after the outcomes are
+        recorded: what was claimed unseen is the caller's to hand back.
         """
         if not is_exchangeable(outcomes):
             self.finish(outcomes)
@@ -74,9 +74,12 @@ class Recorder:
             self.db.close()
             self.finish(outcomes)
             raise
-        except Exception:  # noqa: BLE001 - whatever one result is made of; nothing was claimed either
+        except psycopg.Error:  # the statement was refused, for whatever one result is made of
             self.finish(outcomes)
             return claim_jobs(asking, start=start, db=self.db)
+        except Exception:
+            self.finish(outcomes)
+            raise
         self._tell(outcomes, kept, is_sure=True)
         return jobs
 

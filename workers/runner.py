@@ -8,6 +8,7 @@ burial or rescue gives the job to another.
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from uuid import UUID
@@ -47,10 +48,14 @@ class Runner:
         self.low_water = LowWater()
         self.is_unsure = False
         """Whether something may be held in our name of which we do not know."""
+        self._look_again_at = math.inf
 
     def hear(self, queue: str) -> None:
         """A bell rang: work for one slice, and ring if work is left."""
         try:
+            if time.monotonic() >= self._look_again_at:
+                self.recorder.hand_back_strays()
+                self._look_again_at = math.inf
             if self._work(queue):
                 ring(queue)
         except Exception as error:
@@ -69,7 +74,8 @@ class Runner:
     def _hand_back(self) -> None:
         """A claim may have committed unseen: nothing runs now, so what is held in our name is given away.
 
-        Here and now, however long the database is away: the next bell may be another child's.
+        Here and now, however long the database is away: the next bell may be another child's. And once more a
+        heartbeat later: a commit that waits for a standby is seen by nobody, but goes through all the same.
         """
         self.is_unsure = True
         while self.is_unsure and FLAGS.drain is Drain.NONE:
@@ -84,6 +90,7 @@ class Runner:
         try:
             self.recorder.hand_back_strays()
             self.is_unsure = False
+            self._look_again_at = time.monotonic() + conf().heartbeat_seconds
         except Exception as error:  # noqa: BLE001 - whatever the database still has to get over
             self.db.close()
             log.warning("hand_back_repeated", error=str(error).strip())

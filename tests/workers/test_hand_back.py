@@ -1,10 +1,12 @@
 """What a child may hold without knowing is handed back by itself, uncharged, also when it is told to stop."""
 
+import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
+from jobs.conf import conf
 from jobs.models import Job
 from tests.factories import make_job
 from workers import child
@@ -67,3 +69,24 @@ def test_it_is_handed_back_by_a_child_that_stops(
 
     job.refresh_from_db()
     assert (job.state, job.crashes, job.failures) == ("queued", 0, 0)
+
+
+def test_a_claim_that_becomes_visible_later_is_handed_back_too(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commit waited for a standby when we looked."""
+    work = runner._work
+    lose_the_answer(runner, monkeypatch)
+    runner.hear("default")
+    late = make_job("running", holder=runner.holder)
+    monkeypatch.setattr(runner, "_work", work)
+
+    runner.hear("other")
+    late.refresh_from_db()
+    assert late.state == "running"
+    now = time.monotonic() + conf().heartbeat_seconds
+    monkeypatch.setattr("workers.runner.time.monotonic", lambda: now)
+    runner.hear("other")
+
+    late.refresh_from_db()
+    assert (late.state, late.crashes) == ("queued", 0)

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.attempt import Outcome
 from jobs.database import DJANGO, OwnDatabase
+from jobs.lifecycle.claim import Asking
 from jobs.models import Job
 from jobs.states import State
 from tests.factories import make_job
@@ -83,3 +84,18 @@ def test_burial_charges_the_one_that_ran_and_hands_the_others_back(own: OwnDatab
     mate.refresh_from_db()
     assert (culprit.state, culprit.crashes) == ("queued", 1)
     assert (mate.state, mate.crashes, mate.suspect) == ("queued", 0, False)
+
+
+def test_what_nobody_thought_of_is_raised_after_the_outcomes_are_recorded(
+    recorder: Recorder, holder: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement may have committed: only whoever hands back what is held may go on."""
+    job, waiting = make_job("running", holder=holder), make_job()
+    monkeypatch.setattr("workers.recorder.exchange_jobs", lambda *args, **more: 1 / 0)
+    asking = Asking(queue="default", holder=holder, kinds={"test.ok": 1})
+
+    with pytest.raises(ZeroDivisionError):
+        recorder.exchange([outcome(job)], asking, None)
+
+    assert Job.objects.get(pk=job.pk).state == "succeeded"
+    assert Job.objects.get(pk=waiting.pk).state == "queued"
