@@ -8,22 +8,20 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from tests.faults import report
+from tests.faults.apart import Apart
 from tests.faults.case import Size, not_built
 from tests.faults.cases import all_cases
 
 ROW = "row: "
 """How a case's process marks what it found among what it says."""
-CASE_SECONDS = 1800
+CASE_SECONDS = 1800.0
 """No case takes longer; one that does hangs."""
-STOP_SECONDS = 60
-"""A case that is told to stop has this long to end what it started."""
 
 
 def main() -> int:
@@ -83,23 +81,16 @@ def run_apart(number: int, is_quick: bool) -> Iterator[dict[str, Any]]:
         str(number),
         *(["--quick"] if is_quick else []),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if line.startswith(ROW):
-                    yield json.loads(line.removeprefix(ROW))
-                else:
-                    print("    " + line.rstrip(), flush=True)
-            process.wait(CASE_SECONDS)
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-    if process.returncode:
-        yield report.broken(f"the case itself ended with {process.returncode}")
+    apart = Apart(command, seconds=CASE_SECONDS)
+    for line in apart.lines():
+        if line.startswith(ROW):
+            yield json.loads(line.removeprefix(ROW))
+        else:
+            print("    " + line.rstrip(), flush=True)
+    if apart.is_late:
+        yield report.broken(f"no end after {CASE_SECONDS:.0f} s: it was stopped")
+    elif apart.code:
+        yield report.broken(f"the case itself ended with {apart.code}")
 
 
 def time_left(begun: float, done: int, all_: int) -> str:
