@@ -20,11 +20,11 @@ class Answer(StrEnum):
 @dataclass(frozen=True)
 class Submit:
     """One job that was handed in. `key` is the name of its effect, one of a kind; `seconds` is how long the
-    caller waited."""
+    caller waited, None if that was noted with another job of the same call, or nobody waited."""
 
     key: str
     answer: Answer
-    seconds: float = 0.0
+    seconds: float | None = None
 
 
 @dataclass
@@ -33,9 +33,14 @@ class Account:
 
     submits: list[Submit] = field(default_factory=list)
 
-    def note(self, key: str, answer: Answer, seconds: float = 0.0) -> None:
+    def note(self, key: str, answer: Answer, seconds: float | None = None) -> None:
         """Write one down."""
         self.submits.append(Submit(key, answer, seconds))
+
+    def note_many(self, keys: list[str], answer: Answer, seconds: float) -> None:
+        """Write down what was handed in by one call: its caller waited once."""
+        for place, key in enumerate(keys):
+            self.note(key, answer, seconds if place == 0 else None)
 
     def keys(self, answer: Answer) -> set[str]:
         """Those that were answered so; if asked again, `ok` outweighs `unknown`, and that `failed`."""
@@ -49,8 +54,8 @@ class Account:
         return dict(Counter(submit.answer.value for submit in self.submits))
 
     def p99(self) -> float:
-        """The seconds within which 99 % of the submits were answered."""
-        waits = sorted(submit.seconds for submit in self.submits)
+        """The seconds within which 99 % of the calls were answered."""
+        waits = sorted(submit.seconds for submit in self.submits if submit.seconds is not None)
         return waits[min(len(waits) - 1, int(len(waits) * 0.99))] if waits else 0.0
 
 

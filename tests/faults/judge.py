@@ -8,23 +8,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from jobs.states import FINAL, State
+from jobs.states import FINAL, ItemState, State
 from tests.faults.account import Account, Answer
 from tests.faults.audit import Change
 
 ONCE = frozenset({"test.once"})
 """Kinds whose effect is guarded by `context.once`."""
+ENDED = ("failed", "timed_out", "lost", "released", "cancelled")
+"""What the timeline says of an attempt that did not succeed."""
 FINISHED = frozenset({State.SUCCEEDED, State.FAILED, State.RETRYING, State.CANCELLED})
+OPEN = {
+    State.SUCCEEDED: frozenset({ItemState.PENDING, ItemState.DOING}),
+    State.FAILED: frozenset({ItemState.DOING}),
+    State.CANCELLED: frozenset({ItemState.DOING}),
+}
+"""How no item may stand once its job has ended so."""
 SHOWN = 5
 """How many examples of one violation are named."""
 
 
 @dataclass(frozen=True)
 class JobRow:
-    """A job, as it stands after the drain; `items` are those of its ledger, key → state."""
+    """A job after the drain; `events` counts what its timeline says, `items` is its ledger, key → state."""
 
     id: UUID
     key: str
@@ -33,19 +41,35 @@ class JobRow:
     attempt: int
     failures: int
     crashes: int
-    was_retried: bool = False
+    events: Mapping[str, int] = field(default_factory=dict)
     items: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def was_retried(self) -> bool:
+        return self.events.get("retried", 0) > 0
+
+    @property
+    def accounted(self) -> int:
+        """Attempts that somebody wrote down: each has a row in the timeline, but the one that succeeded."""
+        return sum(self.events.get(event, 0) for event in ENDED) + (self.state == State.SUCCEEDED)
+
+    @property
+    def uncharged(self) -> int:
+        """Attempts that were begun for nothing: handed back, or lost as one of a batch."""
+        return self.events.get("released", 0) + self.events.get("lost", 0) - self.crashes
 
 
 @dataclass(frozen=True)
 class Budgets:
     """What must not be exceeded: failures, worker deaths, seconds to recover, seconds a caller waits.
 
+    `uncharged` is how often a job may run again without being charged: once for each fault if it is None.
     `undone` is how many claims of a job a failover may have lost: so many effects more than its attempts say.
     """
 
     failures: int = 3
     deaths: int = 3
+    uncharged: int | None = None
     undone: int = 0
     recovery: float | None = None
     caller: float = 2.0
@@ -79,9 +103,11 @@ def judge(
     *,
     budgets: Budgets | None = None,
     recovery: float | None = None,
+    faults: int = 0,
 ) -> Verdict:
-    """The verdict over one case. I10 is judged by the cases that ask pages meanwhile."""
+    """The verdict over one case with so many faults. I10 is judged by the cases that ask pages meanwhile."""
     given = budgets or Budgets()
+    given = given if given.uncharged is not None else replace(given, uncharged=faults)
     verdict = Verdict(jobs=len({submit.key for submit in account.submits}), recovery=recovery)
     judge_submits(verdict, account, jobs, effects)
     judge_moves(verdict, changes, jobs)
@@ -130,22 +156,39 @@ def judge_moves(verdict: Verdict, changes: list[Change], jobs: list[JobRow]) -> 
 
 
 def judge_attempts(verdict: Verdict, jobs: list[JobRow], budgets: Budgets) -> None:
-    """I5: attempts are bounded, also when the process died each time."""
+    """I5: attempts are bounded, also when the process died each time, and none begins and ends unseen."""
     verdict.blame(
         "I5",
         "budgets exceeded",
         [job.key for job in jobs if job.failures > budgets.failures or job.crashes > budgets.deaths],
     )
+    verdict.blame(
+        "I5",
+        "attempts that nothing accounts for",
+        [f"{job.key} {job.accounted} of {job.attempt}" for job in jobs if job.attempt > job.accounted],
+    )
+    most = budgets.uncharged or 0
+    verdict.blame(
+        "I5",
+        f"run again uncharged more often than {most} faults explain",
+        [f"{job.key} {job.uncharged}" for job in jobs if job.uncharged > most],
+    )
 
 
 def judge_effects(verdict: Verdict, jobs: list[JobRow], effects: Counter[str], budgets: Budgets) -> None:
-    """I8: under one effect key once, or once and one named uncertain; I1: a success has its effect."""
+    """I8: under one effect key once, or once and one named uncertain; I1: a success has its effect.
+
+    A ledger is settled when its job is: nothing is `doing` in any end, nothing `pending` in a success.
+    """
     twice: list[str] = []
     never: list[str] = []
+    left: list[str] = []
     for job in jobs:
         verdict.uncertain += sum(state == "uncertain" for state in job.items.values())
+        open_states = OPEN.get(State(job.state), frozenset())
         for name, state in job.items.items():
             key = job.key if job.kind in ONCE else f"{job.key}/{name}"
+            left += [f"{key} {state}"] * (state in open_states)
             twice += [key] * (effects[key] > 1)
             never += [key] * (effects[key] == 0 and state == "done")
             twice += [f"{key} (pending)"] * (effects[key] > 0 and state == "pending")
@@ -154,3 +197,4 @@ def judge_effects(verdict: Verdict, jobs: list[JobRow], effects: Counter[str], b
             never += [job.key] * (effects[job.key] == 0 and job.state == State.SUCCEEDED)
     verdict.doubled += verdict.blame("I8", "effects repeated", twice)
     verdict.lost += verdict.blame("I8", "effects that never happened", never)
+    verdict.lost += verdict.blame("I8", "items left open by a job that ended", left)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -226,10 +227,9 @@ class Lab:
         """Many jobs of one kind in one transaction; their keys."""
         from jobs.lifecycle.submit_many import submit_many
 
-        keys = [self.key() for _ in range(count)]
+        keys, begun = [self.key() for _ in range(count)], time.monotonic()
         submit_many(kind, [self.payload(key, **more) for key in keys], owner=self.owner)
-        for key in keys:
-            self.account.note(key, Answer.OK)
+        self.account.note_many(keys, Answer.OK, time.monotonic() - begun)
         return keys
 
     def submit_mix(self, count: int) -> list[str]:
@@ -273,14 +273,15 @@ class Lab:
         """How many jobs are in these states."""
         return int(self.sql("SELECT count(*) FROM millrace_job WHERE state = ANY (%s)", [list(states)])[0][0])
 
-    def drain(self, timeout: float = DRAIN_SECONDS) -> None:
+    def drain(self, timeout: float = DRAIN_SECONDS, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Wait until every job has ended; a system that stands still is the judge's to name."""
+
+        def is_drained() -> bool:
+            meanwhile()
+            return not self.count("scheduled", "queued", "running", "retrying")
+
         try:
-            self.eventually(
-                lambda: not self.count("scheduled", "queued", "running", "retrying"),
-                timeout,
-                "the system drains",
-            )
+            self.eventually(is_drained, timeout, "the system drains")
         except AssertionError as error:
             print(error, file=sys.stderr)
 
@@ -300,14 +301,14 @@ class Lab:
         items: dict[Any, dict[str, str]] = {}
         for job, key, state in self.sql("SELECT job_id, key, state FROM millrace_item"):
             items.setdefault(job, {})[key] = state
-        retried = {
-            row[0] for row in self.sql("SELECT job_id FROM millrace_job_event WHERE event = 'retried'")
-        }
+        events: dict[Any, Counter[str]] = {}
+        for job, event in self.sql("SELECT job_id, event FROM millrace_job_event"):
+            events.setdefault(job, Counter())[event] += 1
         rows = self.sql(
             "SELECT id, payload ->> 'key', kind, state, attempt, failures, crashes FROM millrace_job"
             " WHERE payload ? 'key'"
         )
-        return [JobRow(*row, was_retried=row[0] in retried, items=items.get(row[0], {})) for row in rows]
+        return [JobRow(*row, events=events.get(row[0], {}), items=items.get(row[0], {})) for row in rows]
 
     def recovery(self) -> float | None:
         """The longest time from a fault to the next start of a job it interrupted; if it interrupted none, to
@@ -323,7 +324,7 @@ class Lab:
         self.drain()
         return judge(
             self.account, self.jobs(), self.effects.effects(), self.changes(),
-            budgets=budgets, recovery=self.recovery(),
+            budgets=budgets, recovery=self.recovery(), faults=len(self.faults),
         )  # fmt: skip
 
     def next_round(self) -> None:

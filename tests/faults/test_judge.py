@@ -21,7 +21,7 @@ def account(**answers: Answer) -> Account:
 
 
 def job(key: str = "a", state: str = "succeeded", kind: str = "test.ok", **more: object) -> JobRow:
-    given = {"attempt": 1, "failures": 0, "crashes": 0} | more
+    given = {"attempt": 1, "failures": 0, "crashes": 0, "events": {}} | more
     return JobRow(uuid4(), key, kind, state, **given)  # type: ignore[arg-type]
 
 
@@ -85,7 +85,7 @@ def test_one_attempt_that_finished_twice_is_doubled() -> None:
 
 
 def test_only_a_recorded_retry_leaves_a_final_state() -> None:
-    one, retried = job(), job(was_retried=True)
+    one, retried = job(), job(events={"retried": 1})
 
     assert seen(account(a=Answer.OK), one, changes=[change(one.id, "succeeded", "queued")]).doubled == 1
     assert seen(account(a=Answer.OK), retried, changes=[change(retried.id, "failed", "queued")]).doubled == 0
@@ -94,6 +94,37 @@ def test_only_a_recorded_retry_leaves_a_final_state() -> None:
 def test_attempts_beyond_the_budget_are_found() -> None:
     assert "I5" in seen(account(a=Answer.OK), job(crashes=4)).violations[0]
     assert "I5" in seen(account(a=Answer.OK), job(failures=4)).violations[0]
+
+
+def test_an_attempt_that_nothing_accounts_for_is_found() -> None:
+    known = job(attempt=3, crashes=1, events={"released": 1, "lost": 1})
+    given, effects = account(a=Answer.OK), {"a": 1}
+
+    assert seen(given, known, effects=effects, faults=2).violations == []
+    assert "I5" in seen(given, job(attempt=3), effects=effects, faults=2).violations[0]
+
+
+def test_endless_runs_that_are_never_charged_are_found() -> None:
+    again = job(attempt=4, events={"lost": 2, "released": 1})
+
+    assert seen(account(a=Answer.OK), again, faults=3).violations == []
+    assert "I5" in seen(account(a=Answer.OK), again, faults=2).violations[0]
+    assert seen(account(a=Answer.OK), again, budgets=Budgets(uncharged=3)).violations == []
+
+
+@pytest.mark.parametrize(
+    ("state", "item", "is_left"),
+    [
+        ("succeeded", "pending", True),
+        ("succeeded", "doing", True),
+        ("failed", "doing", True),
+        ("failed", "pending", False),
+    ],
+)
+def test_a_ledger_is_settled_when_its_job_is(state: str, item: str, is_left: bool) -> None:
+    verdict = seen(account(a=Answer.OK), job(state=state, kind="test.items", items={"one": item}), effects={})
+
+    assert (verdict.lost, "I8" in "".join(verdict.violations)) == (int(is_left), is_left)
 
 
 def test_a_guarded_effect_happens_once_or_is_uncertain() -> None:
@@ -108,7 +139,9 @@ def test_a_guarded_effect_happens_once_or_is_uncertain() -> None:
 
 
 def test_an_effect_that_is_repeat_safe_happens_once_an_attempt() -> None:
-    assert seen(account(a=Answer.OK), job(attempt=2), effects={"a": 2}).violations == []
+    again = job(attempt=2, events={"released": 1})
+
+    assert seen(account(a=Answer.OK), again, effects={"a": 2}, faults=1).violations == []
     assert seen(account(a=Answer.OK), job(attempt=1), effects={"a": 2}).doubled == 1
 
 
@@ -126,6 +159,14 @@ def test_a_slow_recovery_and_a_hung_caller_are_found() -> None:
     assert "I11" in seen(slow, job()).violations[0]
     late = seen(account(a=Answer.OK), job(), budgets=Budgets(recovery=5), recovery=6.0)
     assert "I9" in late.violations[0]
+
+
+def test_a_call_that_hands_in_many_jobs_made_its_caller_wait_once() -> None:
+    given = Account()
+    given.note_many([str(number) for number in range(1000)], Answer.OK, 3.0)
+    given.note("a", Answer.OK, seconds=0.1)
+
+    assert given.p99() == 3.0
 
 
 def test_recovery_is_from_the_fault_to_the_restart_of_what_it_interrupted() -> None:

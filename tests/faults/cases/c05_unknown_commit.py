@@ -99,6 +99,7 @@ def drop_renewals(lab: Lab, proxy: Proxy) -> Callable[[], object]:
             seen = proxy.dropped
             proxy.drop_reply(VERBS["renew"])
             lab.eventually(lambda seen=seen: proxy.dropped > seen, what="a renewal is cut")
+            lab.struck()
         gate.touch()
 
     return wait
