@@ -311,11 +311,12 @@ class Lab:
         return [JobRow(*row, events=events.get(row[0], {}), items=items.get(row[0], {})) for row in rows]
 
     def recovery(self) -> float | None:
-        """The longest time from a fault to the next start of a job it interrupted; if it interrupted none, to
-        the next end of any job."""
+        """The longest time from a fault until what it interrupted runs again; if that is nothing, until the
+        first job starts that waited."""
         from tests.faults.recovery import longest
 
-        return longest(self.faults, self.changes())
+        accepted = dict(self.sql("SELECT id, extract(epoch FROM created_at)::float8 FROM millrace_job"))
+        return longest(self.faults, self.changes(), accepted)
 
     def judge(self, budgets: Budgets | None = None) -> Verdict:
         """Drain, and judge."""

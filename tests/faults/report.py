@@ -25,8 +25,9 @@ this page; `make faults CASE=7` runs one. How the suite is built and what its ju
 - **Doubled**: attempts finished twice, or effects that happened twice though guarded by `context.once` or the
   item ledger.
 - **Uncertain**: effects about which nobody can know, named as such in the ledger.
-- **Recovery**: the longest time from the fault (from its end, if it lasted) to the next start of a job
-  that it interrupted. The lease here is 4 s, the sweep 0.5 s: a fifteenth and a tenth of the defaults.
+- **Recovery**: the longest time from a fault (from its end, if it lasted) until a job that it interrupted
+  runs again. Where it interrupted none: until the first job starts that was accepted before it and waited.
+  A dash means that there was neither. The lease here is 4 s, the sweep 0.5 s: a fifteenth and a tenth of the defaults.
 - **Plain Celery**: 5.7 on Redis with `acks_late`, `reject_on_worker_lost` and a prefetch of 1, under the same
   fault: how many of its tasks were lost / done twice, and what its broker still held back at the end.
 """
@@ -86,7 +87,7 @@ def summary(memory: dict[str, Any]) -> list[str]:
         lines.append(
             f"| [{number}](#case-{number}) | {case.title}{mark} | {total(rows, 'jobs')} |"
             f" {total(rows, 'lost')} | {total(rows, 'doubled')} | {total(rows, 'uncertain')} |"
-            f" {f'{max(times):.1f} s' if times else '–'} | {plain} |"
+            f" {seconds(max(times, default=None))} | {plain} |"
         )
     return [*lines, ""]
 
@@ -176,7 +177,10 @@ def total(rows: list[dict[str, Any]], name: str) -> int:
 
 
 def seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} s"
+    """Short times in more detail: 0.0 would look as if nothing had been measured."""
+    if value is None:
+        return "–"
+    return f"{value:.1f} s" if value >= 1 else f"{value:.2f} s"
 
 
 def cell(text: str) -> str:

@@ -176,6 +176,32 @@ def test_recovery_is_from_the_fault_to_the_restart_of_what_it_interrupted() -> N
         change(one, "running", "queued", at=6), change(one, "queued", "running", at=6.5),
     ]  # fmt: skip
 
-    assert longest([2.0], changes) == 4.5
-    assert longest([6.2], changes) == pytest.approx(0.3), "nothing was interrupted: until anything moved"
-    assert longest([], changes) is None
+    assert longest([2.0], changes, {}) == 4.5
+    assert longest([], changes, {}) is None
+
+
+def test_recovery_from_a_fault_that_interrupts_nothing_is_the_first_start_of_what_waited() -> None:
+    waited, later, other = uuid4(), uuid4(), uuid4()
+    accepted = {waited: 1.0, later: 2.5, other: 0.0}
+    changes = [
+        change(other, "queued", "running", at=1), change(other, "running", "succeeded", at=2.1),
+        change(later, "queued", "running", at=3), change(waited, "queued", "running", at=5),
+    ]  # fmt: skip
+
+    assert longest([2.0], changes, accepted) == 3.0, (
+        "what was handed in after the fault says nothing about it"
+    )
+    assert longest([5.5], changes, accepted) is None
+    assert longest([2.0, 5.5], changes, accepted) == 3.0
+
+
+def test_a_job_that_was_lost_a_second_time_was_interrupted_by_the_second_fault() -> None:
+    one = uuid4()
+    changes = [
+        change(one, "queued", "running", at=1), change(one, "running", "queued", at=3),
+        change(one, "queued", "running", at=3.5), change(one, "running", "queued", at=9),
+        change(one, "queued", "running", at=9.5),
+    ]  # fmt: skip
+
+    assert longest([2.0], changes, {}) == 1.5
+    assert longest([2.0, 7.0], changes, {}) == 2.5

@@ -26,6 +26,10 @@ def test_the_control_arm_stands_beside_it() -> None:
     assert "1.2 s" in report.table_row(row)
 
 
+def test_a_short_time_is_not_printed_as_none() -> None:
+    assert [report.seconds(value) for value in (None, 0.04, 4.04)] == ["–", "0.04 s", "4.0 s"]
+
+
 def test_a_case_that_did_not_run_says_why() -> None:
     page = report.page({})
 
