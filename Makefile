@@ -35,9 +35,10 @@ test:  ## the whole suite, on real servers      ARGS="-k claim"
 	$(call setup,--dev)
 	@exec $(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
-bench:  ## drain of tiny jobs, beside Celery   JOBS=20000 ROUNDS=3
+bench:  ## speed, beside eight other queues    ONLY=S1,S2 QUICK=1
 	$(call setup)
-	@exec $(RUN) -m bench.drain $(if $(JOBS),--jobs $(JOBS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	@exec $(RUN) -m bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(QUICK),--quick)
 
 faults:  ## every fault, beside plain Celery    CASE=1,2
 	$(call setup,--dev)

@@ -1,31 +1,70 @@
-"""A tiny job: it increments a counter in Redis, and is called once per job."""
+"""The kinds of the benchmark: tiny jobs, one that tells when it starts, and one with a payload."""
 
 from __future__ import annotations
 
 import os
 
 import redis
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from bench.app.without import leave_out
+from bench.asking import report
 from jobs.registry import job_kind
 from workers.context import Context
 
 COUNTER = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/1"))
+LARGEST_BATCH = 500
 
 
 class Nothing(BaseModel):
     """No payload."""
 
 
-@job_kind("bench.millrace_1", title="One at a time", payload=Nothing, example={}, queue="bench-one")
+class Number(BaseModel):
+    """Which asking this is."""
+
+    number: int
+
+
+class Letter(BaseModel):
+    """What an ordinary payload looks like."""
+
+    to: str = Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    subject: str = Field(max_length=200)
+    copies: int = Field(ge=1, le=10)
+
+
+@job_kind("bench.one", title="One at a time", payload=Nothing, example={}, queue="bench-one")
 def one(context: Context, payload: Nothing) -> None:
     """Each outcome is committed before the next job starts."""
     COUNTER.incr("done")
 
 
 @job_kind(
-    "bench.millrace_100", title="In batches", payload=Nothing, example={}, queue="bench-many", batch=100
+    "bench.many", title="In batches", payload=Nothing, example={}, queue="bench-many", batch=LARGEST_BATCH
 )
 def many(context: Context, payload: Nothing) -> None:
     """Safe to repeat."""
     COUNTER.incr("done")
+
+
+@job_kind(
+    "bench.tell", title="Tell when it starts", payload=Number, example={"number": 1}, queue="bench-tell"
+)
+def tell(context: Context, payload: Number) -> None:
+    """Safe to repeat."""
+    report(COUNTER, payload.number)
+
+
+@job_kind(
+    "bench.letter",
+    title="An ordinary payload",
+    payload=Letter,
+    example={"to": "ada@example.com", "subject": "Hello", "copies": 1},
+    queue="bench-letter",
+)
+def letter(context: Context, payload: Letter) -> None:
+    """Only ever submitted."""
+
+
+leave_out()

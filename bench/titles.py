@@ -1,0 +1,20 @@
+"""What things are called where people read them."""
+
+from __future__ import annotations
+
+from bench.peers import PEERS
+
+TITLES = {"millrace": "Millrace", **{peer.name: peer.title for peer in PEERS}}
+
+
+def title(name: str) -> str:
+    """An arm's."""
+    return TITLES.get(name, name)
+
+
+def depth(jobs: int) -> str:
+    """1 k, 100 k, 5 M."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if jobs >= size:
+            return f"{jobs / size:g} {letter}"
+    return str(jobs)

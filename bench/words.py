@@ -1,0 +1,79 @@
+"""The sentences of docs/explain/performance.md."""
+
+from __future__ import annotations
+
+HEAD = """# Performance, measured
+
+How fast Millrace is beside the queues one would otherwise take, with everything on that a fresh install
+has on: validation, leases, fencing, kept logs, events, metrics, and a PostgreSQL that syncs every commit.
+`make bench` measures it again and writes this page; figures depend on the machine, ratios hardly.
+"""
+
+METHOD = """## How it is measured
+
+- Every run starts a PostgreSQL (fsync on) and a Redis (append-only file on) of its own. Everybody shares
+  them, and the same cores: the server, the broker, the workers and whoever asks.
+- Millrace's worker is started as `make up` starts it, with two processes. The peers live in an
+  environment of their own, at pinned versions (`bench/peers.txt`), each with two processes and the
+  fastest settings anybody would run (below).
+- All arms take their turn in every round, so that a noisy neighbour disturbs all of them alike. Figures
+  are medians of the rounds; ratios are of medians from the same run. How much of the machine others took
+  is said below each table.
+- Nothing is tuned: no setting of PostgreSQL, Redis or Millrace differs from a fresh install.
+"""
+
+DRAIN = """A tiny job increments a counter in Redis. The line is filled, two processes start, and the
+clock runs from a tenth of the jobs to the last. Millrace's stops when every outcome is recorded, a peer's
+at its last increment.
+
+- **One at a time**: each outcome is committed before the next job starts. Every kind runs like this
+  unless it says more.
+- **In batches**: a kind that declares itself safe to repeat (`batch=500`) is claimed and recorded many at
+  a time. Each job is still called on its own, under its own limits.
+"""
+
+PROMISES = """Millrace's figures are for jobs that are rows: committed before the submit returns, ended
+once, kept with their outcome. Most others buy speed with promises they do not make.
+"""
+
+SUBMIT_MANY = """`submit_many` validates each payload (an address, a text, a number) against its kind,
+and accepts all or none in one transaction. The payloads stand ready as dictionaries; the clock stops at
+the commit.
+"""
+
+OVER_HTTP = """Waits for the HTTP API.
+"""
+
+LATENCY = """One job is asked for, and when it has started and a moment has passed, the next: from before
+the call to the first line of the job's function, by a clock that both processes share. Millrace's call
+commits the job first; raw Celery's only hands a message to Redis.
+"""
+
+DEPTH = """The real table with its real indexes, 5 million finished jobs, 50,000 held back and 200,000
+not yet due in it, and as many waiting as the row says. Timed are the first 4,000 jobs of a line one at a
+time, the first 30,000 in batches, and 500 claims; the rest stands behind them.
+"""
+
+PRICE = """Jobs one at a time, with parts of Millrace left out by the benchmark (there is no setting for
+it). The price is the share of the speed without it. Limits and fairness join when they exist.
+"""
+
+IDLE = """All of `make up` (PostgreSQL, Redis, web, two workers with two processes each, Beat, Flower,
+the mail sink, the supervisor), left alone.
+"""
+
+MEMORY = """What one worker, its main and its two processes, holds between jobs. They run in batches,
+because a million one at a time would take a quarter of an hour.
+"""
+
+RUN = """## Run it
+
+| Command | What it does |
+|---|---|
+| `make bench` | everything, in about three quarters of an hour; writes this page |
+| `make bench ONLY=S1,S2` | some of it |
+| `make bench ROUNDS=9 JOBS=20000` | more rounds, longer drains |
+| `make bench QUICK=1` | the small form: to see that it works; nothing is kept |
+
+Each measure prints one line of JSON; what is kept is in `bench/results/`. Close everything else first.
+"""
