@@ -24,10 +24,13 @@ ENDED = "(SELECT coalesce(max(clock_timestamp()), statement_timestamp()) AS at F
 
 
 def both(taking: Move) -> str:
-    """Two statements as one; the ids that were kept stand in the first column of every row."""
+    """Two statements as one; the ids that were kept stand in the first column of the first row.
+
+    Of the first alone: in each of a hundred they would be read ten thousand times.
+    """
     return f"""
         WITH ended AS ({finish.FINISH.sql}), taken AS ({taking.sql})
-        SELECT kept.ids, taken.*
+        SELECT CASE WHEN row_number() OVER () = 1 THEN kept.ids END, taken.*
           FROM (SELECT array_agg(id) AS ids FROM ended) AS kept LEFT JOIN taken ON true"""  # noqa: S608
 
 
