@@ -48,7 +48,9 @@ DEPTH = """
           FROM millrace_job WHERE state = 'queued' AND ready
         UNION ALL
         SELECT queue, state, greatest(created_at, run_at)
-          FROM millrace_job WHERE state = 'queued' AND NOT ready
+          FROM millrace_job WHERE state = 'queued' AND NOT ready AND held_by IS NULL
+        UNION ALL
+        SELECT queue, state, greatest(created_at, run_at) FROM millrace_job WHERE held_by IS NOT NULL
         UNION ALL
         SELECT queue, state, NULL FROM millrace_job WHERE state IN ('scheduled', 'retrying')
         UNION ALL

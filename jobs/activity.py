@@ -35,7 +35,8 @@ WHERE id >= %(first)s AND created_at >= %(since)s AND created_at < %(until)s GRO
 # Each part is what one partial index of the table holds, so that finished jobs are never walked.
 OPEN = """
 SELECT (SELECT count(*) FROM millrace_job WHERE state = 'queued' AND ready)
-     + (SELECT count(*) FROM millrace_job WHERE state = 'queued' AND NOT ready)
+     + (SELECT count(*) FROM millrace_job WHERE state = 'queued' AND NOT ready AND held_by IS NULL)
+     + (SELECT count(*) FROM millrace_job WHERE held_by IS NOT NULL)
      + (SELECT count(*) FROM millrace_job WHERE state IN ('scheduled', 'retrying')),
        (SELECT count(*) FROM millrace_job WHERE lease IS NOT NULL)
 """

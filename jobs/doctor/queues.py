@@ -49,7 +49,8 @@ LINES = f"""
 """  # noqa: S608 - constants of ours
 HELD_BACK = f"""
     SELECT kind, queue, count(*)::int FROM (
-        SELECT kind, queue FROM millrace_job WHERE state = 'queued' AND NOT ready LIMIT {MOST}) AS waiting
+        SELECT kind, queue FROM millrace_job
+         WHERE state = 'queued' AND NOT ready AND held_by IS NULL LIMIT {MOST}) AS waiting
      WHERE {held("queue", "kind")} GROUP BY kind, queue ORDER BY kind, queue
 """  # noqa: S608 - constants of ours
 RUNNING = "SELECT count(*)::int FROM millrace_job WHERE lease IS NOT NULL"
