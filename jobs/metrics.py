@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
 from enum import StrEnum
 
 from jobs.database import Database
@@ -17,6 +19,8 @@ from jobs.database import Database
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 """Upper bounds of the histograms, in seconds."""
 INF = "+Inf"
+NAMES = (*(f"{bound:g}" for bound in BUCKETS), INF)
+"""What each place among the buckets is called."""
 SUM = "sum"
 """The bucket that holds the sum of what was observed."""
 
@@ -46,13 +50,14 @@ def count(metric: Metric | str, kind: str, outcome: str = "", *, by: float = 1) 
         _add((Metric(metric), kind, outcome, ""), by)
 
 
-def observe(metric: Metric | str, kind: str, seconds: float) -> None:
-    """Add a duration to a histogram. One bucket is raised; whoever reads adds them up."""
-    place = bisect_left(BUCKETS, seconds)
-    bucket = f"{BUCKETS[place]:g}" if place < len(BUCKETS) else INF
+def observe(metric: Metric | str, kind: str, seconds: Iterable[float]) -> None:
+    """Add durations to a histogram. One bucket is raised for each; whoever reads adds them up."""
+    each = list(seconds)
+    name = Metric(metric)
     with _lock:
-        _add((Metric(metric), kind, "", bucket), 1)
-        _add((Metric(metric), kind, "", SUM), max(seconds, 0))
+        for place, number in Counter(bisect_left(BUCKETS, one) for one in each).items():
+            _add((name, kind, "", NAMES[place]), number)
+        _add((name, kind, "", SUM), sum(max(one, 0.0) for one in each))
 
 
 def pending() -> dict[Series, float]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from uuid import UUID
 
 import psycopg
 import structlog
 from django.db import connections
+from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 
 from jobs.attempt import Claimed, Outcome
 from jobs.conf import conf
@@ -25,6 +29,9 @@ from workers.recorder import AWAY, Recorder
 from workers.watch import Watch
 
 log = structlog.get_logger(__name__)
+
+JOB_ID: ContextVar[str] = ContextVar(f"{STRUCTLOG_KEY_PREFIX}job_id")
+ATTEMPT: ContextVar[int] = ContextVar(f"{STRUCTLOG_KEY_PREFIX}attempt")
 
 
 class LedgerAway(psycopg.OperationalError):
@@ -52,7 +59,7 @@ class Attempts:
             return cancelled(job)
         started = time.monotonic()
         kind = KINDS.get(job.kind)
-        with structlog.contextvars.bound_contextvars(job_id=str(job.id), attempt=job.attempt):
+        with bound(job):
             self.events.started(job)
             try:
                 assert kind is not None, "claimed only for kinds we know"
@@ -118,6 +125,21 @@ class Attempts:
         """After an interruption no connection is trusted: it may be in the middle of a statement."""
         connections.close_all()
         self.db.close()
+
+
+@contextmanager
+def bound(job: Claimed) -> Iterator[None]:
+    """Every log line in this thread of control names the job.
+
+    By variables of our own under structlog's prefix: its `bound_contextvars` looks at all variables there
+    are, and took a tenth of the time that a tiny job takes.
+    """
+    job_id, attempt = JOB_ID.set(str(job.id)), ATTEMPT.set(job.attempt)
+    try:
+        yield
+    finally:
+        ATTEMPT.reset(attempt)
+        JOB_ID.reset(job_id)
 
 
 def tell(outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
@@ -61,10 +62,14 @@ class Context:
         """When this attempt learned that cancellation was asked (monotonic seconds)."""
         self._scratch = Scratch()
         self._kept = KeptLog(job, attempt)
-        self.log: structlog.typing.FilteringBoundLogger = make_logger(self._kept, kind.module)
         self._lock = threading.Lock()
         self._progress: ProgressRow | None = None
         start_keeping(self._kept)
+
+    @cached_property
+    def log(self) -> structlog.typing.FilteringBoundLogger:
+        """A logger whose lines are kept with the job."""
+        return make_logger(self._kept, self.kind.module)
 
     @property
     def is_cancelled(self) -> bool:
@@ -101,8 +106,10 @@ class Context:
 
     def take_notes(self) -> Notes:
         """What there is to record since the last time; each thing is handed out once."""
-        with self._lock:
-            progress, self._progress = self._progress, None
+        progress = None
+        if self._progress is not None:
+            with self._lock:
+                progress, self._progress = self._progress, None
         return Notes(progress, self._kept.take())
 
     def close(self) -> None:

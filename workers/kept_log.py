@@ -49,6 +49,8 @@ class KeptLog:
 
     def take(self) -> list[LogRow]:
         """The lines since the last time, and how many did not fit."""
+        if not self._lines:
+            return []
         with self._lock:
             lines, dropped = list(self._lines), self._dropped
             self._lines.clear()
@@ -74,12 +76,14 @@ class KeepHandler(logging.Handler):
             self.handleError(record)
 
 
+HANDLER = KeepHandler()
+
+
 def start_keeping(kept: KeptLog) -> None:
     """From here on, lines of this thread of control go to this job."""
-    root = logging.getLogger()
     # Looked for each time: whoever sets logging up anew drops the handlers of others.
-    if not any(isinstance(handler, KeepHandler) for handler in root.handlers):
-        root.addHandler(KeepHandler())
+    if HANDLER not in logging.root.handlers:
+        logging.root.addHandler(HANDLER)
     CURRENT.set(kept)
 
 

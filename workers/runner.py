@@ -129,9 +129,9 @@ class Runner:
         jobs = self.low_water.claim(queue, look)
         if jobs:
             reach("claim.after_commit")
-        for job in jobs:
-            metrics.count("started", job.kind)
-            metrics.observe("wait", job.kind, job.waited_seconds)
+            kind = jobs[0].kind  # a claim takes jobs of one kind
+            metrics.count("started", kind, by=len(jobs))
+            metrics.observe("wait", kind, [job.waited_seconds for job in jobs])
         return jobs
 
     def _run_batch(self, queue: str, jobs: list[Claimed]) -> list[Outcome]:

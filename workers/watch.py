@@ -49,11 +49,11 @@ class Watch:
         """From now on this run's time counts."""
         self._interrupt_at = 0.0
         self._run = Run(number, context, time.monotonic() + soft_seconds)
-        self._is_busy.set()
+        if not self._is_busy.is_set():
+            self._is_busy.set()
 
     def end(self) -> None:
-        """The run is over."""
-        self._is_busy.clear()
+        """The run is over. The watch goes on looking for a moment: the next run is near, as a rule."""
         self._run = None
 
     def _watch(self) -> None:
@@ -62,6 +62,10 @@ class Watch:
             run = self._run
             if run is not None:
                 self.look(run, time.monotonic())
+            else:
+                self._is_busy.clear()
+                if self._run is not None:  # it began between the two lines above
+                    self._is_busy.set()
             threading.Event().wait(TICK_SECONDS)
 
     def look(self, run: Run, now: float) -> None:

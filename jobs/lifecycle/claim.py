@@ -59,7 +59,8 @@ def batch(first: str, began: str = AT_ONCE) -> Move:
 
     A suspect comes alone. Only what is taken is locked: a rival must not find the line empty because we
     looked at it. What is locked is found by its id (the LIMIT keeps every other condition out of that
-    look-up), or the planner may read the whole line for it.
+    look-up), or the planner may read the whole line for it; so is what is moved (of an array it expects ten
+    ids whatever it expects of the line), or it reads the whole table.
     """
     return Move(
         leaves={State.QUEUED},
@@ -90,6 +91,7 @@ def batch(first: str, began: str = AT_ONCE) -> Move:
             SELECT id, count(*) OVER () AS size, (SELECT seen_at FROM head), (SELECT began_at FROM head)
               FROM (SELECT id FROM head UNION ALL SELECT id FROM rest) AS taken""",
         sets=SETS + ", alone = (picked.size = 1)",
+        guard="job.id = ANY (ARRAY(SELECT each.id FROM picked AS each))",
         returning=RETURNING,
     )
 

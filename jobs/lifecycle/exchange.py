@@ -16,7 +16,7 @@ from jobs.lifecycle import claim, finish
 from jobs.lifecycle.claim import Asking, claimed
 from jobs.lifecycle.finish import is_plain, params_of
 from jobs.lifecycle.outcomes import as_recorded, tell
-from jobs.lifecycle.transition import Move, again_on_deadlock
+from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
 from jobs.states import State
 
 ENDED = "(SELECT coalesce(max(clock_timestamp()), statement_timestamp()) AS at FROM ended)"
@@ -28,10 +28,10 @@ def both(taking: Move) -> str:
 
     Of the first alone: in each of a hundred they would be read ten thousand times.
     """
-    return f"""
+    return on_one_line(f"""
         WITH ended AS ({finish.FINISH.sql}), taken AS ({taking.sql})
         SELECT CASE WHEN row_number() OVER () = 1 THEN kept.ids END, taken.*
-          FROM (SELECT array_agg(id) AS ids FROM ended) AS kept LEFT JOIN taken ON true"""  # noqa: S608
+          FROM (SELECT array_agg(id) AS ids FROM ended) AS kept LEFT JOIN taken ON true""")  # noqa: S608
 
 
 EXCHANGES = {

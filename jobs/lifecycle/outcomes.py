@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -37,6 +38,7 @@ def ended_as(outcome: Outcome) -> str:
 def tell(outcomes: Sequence[Outcome], moved: dict[UUID, str]) -> None:
     """After the commit: count what was kept, and name what was dropped."""
     reach("finish.after_commit")
+    seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
     for outcome in outcomes:
         state = moved.get(outcome.job)
         if state is None:
@@ -45,5 +47,7 @@ def tell(outcomes: Sequence[Outcome], moved: dict[UUID, str]) -> None:
                 "outcome_dropped", job_id=str(outcome.job), attempt=outcome.attempt, code=outcome.code
             )
             continue
-        metrics.count("finished", outcome.kind, outcome=state)
-        metrics.observe("run", outcome.kind, outcome.run_seconds)
+        seconds[outcome.kind, state].append(outcome.run_seconds)
+    for (kind, state), each in seconds.items():
+        metrics.count("finished", kind, outcome=state, by=len(each))
+        metrics.observe("run", kind, each)

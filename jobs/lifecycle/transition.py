@@ -48,7 +48,8 @@ class Move:
                 raise ValueError(f"no job may go from {state} to {', '.join(sorted(forbidden))}")
         left = ", ".join(f"'{state}'" for state in sorted(self.leaves))
         target = to if to is not None else f"'{next(iter(self.leads_to))}'"
-        self.sql = (
+        # On one line: psycopg remembers how to send a statement only up to 4,096 characters.
+        self.sql = on_one_line(
             f"WITH {before + ', ' if before else ''}picked AS ({picked}) "  # noqa: S608 - constants of ours
             f"UPDATE millrace_job AS job SET state = {target}, version = job.version + 1"
             f"{', ' + sets if sets else ''} FROM picked "
@@ -59,6 +60,11 @@ class Move:
     def run(self, db: Database, params: Params) -> list[Row]:
         """Move what may be moved; the rows that were."""
         return again_on_deadlock(db, lambda: db.rows(self.sql, params))
+
+
+def on_one_line(sql: str) -> str:
+    """The same statement without its line breaks and indents."""
+    return " ".join(sql.split())
 
 
 def again_on_deadlock(db: Database, verb: Callable[[], T]) -> T:

@@ -40,7 +40,7 @@ def scrape(client: Client, **headers: str) -> dict[tuple[str, tuple[tuple[str, s
 def test_what_every_process_counted_is_shown(client: Client) -> None:
     metrics.count("finished", "a.b", "succeeded", by=2)
     for seconds in (0.02, 0.3, 5000):
-        metrics.observe("run", "a.b", seconds)
+        metrics.observe("run", "a.b", [seconds])
     metrics.flush(DJANGO)
 
     found = scrape(client)
