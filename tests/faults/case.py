@@ -32,6 +32,8 @@ class Row:
     doubled: int
     uncertain: int
     recovery: float | None
+    measure: str = ""
+    """By what else than the promised time the recovery was judged, or why not."""
     violations: list[str] = field(default_factory=list)
     control: Control | None = None
     control_note: str = ""
@@ -51,7 +53,7 @@ def row(variant: str, injected: str, verdict: Verdict, **more: Any) -> Row:
     """The row for a verdict."""
     return Row(
         variant, injected, verdict.jobs, verdict.lost, verdict.doubled, verdict.uncertain,
-        verdict.recovery, list(verdict.violations), **more,
+        verdict.recovery, verdict.measure, list(verdict.violations), **more,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from jobs.states import FINAL, ItemState, State
 from tests.faults.account import Account, Answer
 from tests.faults.audit import Change
+from tests.faults.times import RECOVERY
 
 ONCE = frozenset({"test.once"})
 """Kinds whose effect is guarded by `context.once`."""
@@ -63,6 +64,8 @@ class JobRow:
 class Budgets:
     """What must not be exceeded: failures, worker deaths, seconds to recover, seconds a caller waits.
 
+    A budget for the recovery that is not the promised one is argued: `why` stands on the page, beside the
+    number or, where I9 is not about it, instead of one. So does a clock that starts later than the fault.
     `uncharged` is how often a job may run again without being charged: once for each fault if it is None.
     `undone` is how many claims of a job a failover may have lost: so many effects more than its attempts say.
     """
@@ -71,8 +74,20 @@ class Budgets:
     deaths: int = 3
     uncharged: int | None = None
     undone: int = 0
-    recovery: float | None = None
+    recovery: float | None = RECOVERY
+    why: str = ""
     caller: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.recovery != RECOVERY and not self.why:
+            raise ValueError("A budget of one's own for the recovery says why.")
+
+    @property
+    def measure(self) -> str:
+        """By what else than the promise the recovery is judged, or ''."""
+        if self.recovery is None:
+            return f"not judged: {self.why}"
+        return f"of {self.recovery:g} s: {self.why}" if self.recovery != RECOVERY else self.why
 
 
 @dataclass
@@ -84,6 +99,7 @@ class Verdict:
     doubled: int = 0
     uncertain: int = 0
     recovery: float | None = None
+    measure: str = ""
     violations: list[str] = field(default_factory=list)
 
     def blame(self, invariant: str, what: str, examples: Iterable[object]) -> int:
@@ -108,13 +124,14 @@ def judge(
     """The verdict over one case with so many faults. I10 is judged by the cases that ask pages meanwhile."""
     given = budgets or Budgets()
     given = given if given.uncharged is not None else replace(given, uncharged=faults)
-    verdict = Verdict(jobs=len({submit.key for submit in account.submits}), recovery=recovery)
+    jobs_named = len({submit.key for submit in account.submits})
+    verdict = Verdict(jobs=jobs_named, recovery=recovery, measure=given.measure)
     judge_submits(verdict, account, jobs, effects)
     judge_moves(verdict, changes, jobs)
     judge_attempts(verdict, jobs, given)
     judge_effects(verdict, jobs, effects, given)
-    slow = recovery if given.recovery is not None and (recovery or 0) > given.recovery else None
-    verdict.blame("I9", "seconds to recover", [] if slow is None else [f"{slow:.1f}"])
+    is_slow = given.recovery is not None and recovery is not None and recovery > given.recovery
+    verdict.blame("I9", "seconds to recover", [f"{recovery:.1f} of {given.recovery:g}"] if is_slow else [])
     wait = account.p99()
     verdict.blame("I11", "a caller's p99 in seconds", [f"{wait:.1f}"] if wait > given.caller else [])
     return verdict

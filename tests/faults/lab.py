@@ -28,6 +28,7 @@ from core.embedded.redis import Redis
 from tests.faults.account import Account, Answer
 from tests.faults.effects import EffectLog
 from tests.faults.proxy import Proxy
+from tests.faults.times import TIMES
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -38,18 +39,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent.parent
-LEASE, SWEEP = 4.0, 0.5
-TIMES = {
-    "LEASE_SECONDS": str(LEASE),
-    "HEARTBEAT_SECONDS": "1",
-    "SWEEP_SECONDS": str(SWEEP),
-    "GATE_SECONDS": "0.2",
-    "FLUSH_SECONDS": "0.5",
-    "GRACE_SECONDS": "1",
-}
-"""A fifteenth of the defaults, in the same proportion, so that what recovers by waiting recovers soon."""
-RECOVERY = LEASE + SWEEP + 1
-"""I9: a lost lease is noticed at the next sweep after it ran out, and its job is claimed within a second."""
 DRAIN_SECONDS = 120.0
 MIX = ("test.ok", "test.ok", "test.tiny", "test.tiny", "test.once", "test.items")
 """Repeat-safe one by one, repeat-safe in batches, guarded effects, and a ledger of items."""

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import psutil
 
 from tests.faults import report
+from tests.faults.judge import Budgets
 from tests.faults.lab import Lab
 
 KINDS = ("test.ok", "test.tiny", "test.tiny", "test.tiny", "test.once")
@@ -196,7 +197,7 @@ def main() -> int:
         lab.drain(DRAIN_SECONDS)
         spent = time.monotonic() - begun
         lab.faults.clear()
-        verdict = lab.judge()
+        verdict = lab.judge(Budgets(uncharged=soak.kills.total(), recovery=None, why="the kills overlap"))
         after = soak.use()
         verdict.blame("growth", "processes", grown(before, after))
     print(f"\n{verdict.jobs:,} jobs in {spent:.0f} s, killed: {dict(soak.kills)}")

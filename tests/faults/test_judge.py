@@ -157,8 +157,19 @@ def test_a_slow_recovery_and_a_hung_caller_are_found() -> None:
     slow.note("a", Answer.OK, seconds=3)
 
     assert "I11" in seen(slow, job()).violations[0]
-    late = seen(account(a=Answer.OK), job(), budgets=Budgets(recovery=5), recovery=6.0)
-    assert "I9" in late.violations[0]
+    assert "I9" in seen(account(a=Answer.OK), job(), recovery=6.0).violations[0]
+
+
+def test_a_budget_of_ones_own_for_the_recovery_is_argued() -> None:
+    with pytest.raises(ValueError, match="says why"):
+        Budgets(recovery=2)
+    given = account(a=Answer.OK)
+
+    fast = seen(given, job(), recovery=3.0, budgets=Budgets(recovery=2, why="no process died"))
+    free = seen(given, job(), recovery=60.0, budgets=Budgets(recovery=None, why="nobody was there"))
+
+    assert ("I9" in fast.violations[0], fast.measure) == (True, "of 2 s: no process died")
+    assert (free.violations, free.measure) == ([], "not judged: nobody was there")
 
 
 def test_a_call_that_hands_in_many_jobs_made_its_caller_wait_once() -> None:

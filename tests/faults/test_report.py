@@ -10,7 +10,7 @@ def test_the_page_is_what_the_runs_remember() -> None:
 
 
 def test_a_row_that_failed_says_so_in_bold() -> None:
-    row = Row("cut", "everything", 3, 1, 0, 0, None, ["I1: lost: 1 (a)"]).as_json()
+    row = Row("cut", "everything", 3, 1, 0, 0, None, violations=["I1: lost: 1 (a)"]).as_json()
 
     assert "**I1: lost: 1 (a)**" in report.table_row(row)
     assert "FAIL cut" in report.line(row)
@@ -28,6 +28,12 @@ def test_the_control_arm_stands_beside_it() -> None:
 
 def test_a_short_time_is_not_printed_as_none() -> None:
     assert [report.seconds(value) for value in (None, 0.04, 4.04)] == ["–", "0.04 s", "4.0 s"]
+
+
+def test_a_row_that_is_judged_by_another_measure_says_so() -> None:
+    row = Row("cut", "everything", 3, 0, 0, 0, 4.0, "not judged: nobody was there").as_json()
+
+    assert "| 4.0 s (not judged: nobody was there) |" in report.table_row(row)
 
 
 def test_a_case_that_did_not_run_says_why() -> None:

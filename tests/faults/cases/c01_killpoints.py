@@ -9,7 +9,7 @@ from tests.faults.account import Answer
 from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.control.plant import Control, Plant
 from tests.faults.judge import Budgets
-from tests.faults.lab import RECOVERY, Lab
+from tests.faults.lab import Lab
 
 IN_CHILD = (
     "bell.received", "claim.before", "claim.after_commit", "run.mid", "effect.before", "effect.after",
@@ -17,8 +17,8 @@ IN_CHILD = (
 )  # fmt: skip
 IN_RINGER = ("ring.before", "ring.after")
 """Points that every process passes that rings: a main too, whose parent is not ours to kill."""
-IN_MAIN = ("sweep.after_ring", "rescue.after_select")
-"""Points that the timers of a main pass; the first kill there needs no job to pass it."""
+NTH_IN_MAIN = {"sweep.after_ring": 3, "rescue.after_select": 1}
+"""Points that the timers of a main pass, and the passage that kills; it needs no job to pass them."""
 IN_FRONT = ("submit.before_commit", "submit.after_commit")
 QUICK = frozenset({"claim.after_commit", "effect.after", "finish.before", "submit.before_commit"})
 PLAIN = {"run.mid": "before", "effect.before": "before", "effect.after": "after", "finish.before": "after"}
@@ -40,7 +40,7 @@ def run(size: Size) -> Iterator[Row]:
         for point in IN_RINGER:
             if not size.is_quick:
                 yield kill_worker(lab, point, "kill", "child or main that rings", size)
-        for point in IN_MAIN:
+        for point in NTH_IN_MAIN:
             if not size.is_quick:
                 yield kill_timers(lab, point, size)
         for point in IN_FRONT:
@@ -62,7 +62,7 @@ def kill_worker(lab: Lab, point: str, action: str, who: str, size: Size) -> Row:
     lab.submit_mix(size.of(JOBS, 18))
     lab.reached(point)
     gate.touch()
-    verdict = lab.judge(Budgets(recovery=None if size.is_quick else RECOVERY))
+    verdict = lab.judge()
     for victim in victims:
         victim.stop()
     return row(point, f"SIGKILL to the {who}", verdict, control=control(lab, point, action, size))
@@ -76,12 +76,20 @@ def kill_timers(lab: Lab, point: str, size: Size) -> Row:
     lab.submit_mix(size.of(JOBS, 18))
     lab.reached("run.mid")
     lost.stop()
-    victims = [lab.worker(slots=2, FAILPOINT=f"{point}:kill") for _ in range(2)]
+    lab.eventually(lambda: lab.sql(RUN_OUT), what="the lease runs out: the next rescue finds its job")
+    # The first passage is before it listens: the sweep's. A rescue waits for two heartbeats by itself.
+    victims = [lab.worker(slots=2, FAILPOINT=f"{point}:kill:{NTH_IN_MAIN[point]}") for _ in range(2)]
     lab.reached(point)
-    verdict = lab.judge()
+    # Until the second one listens nobody was there who could have recovered: neither fault counts before.
+    lab.faults.clear()
+    lab.struck()
+    verdict = lab.judge(Budgets(uncharged=2, why="from when the other worker listens"))
     for victim in victims:
         victim.stop()
     return row(point, "SIGKILL to the main in its timers", verdict)
+
+
+RUN_OUT = "SELECT 1 FROM millrace_job WHERE lease < clock_timestamp()"
 
 
 def kill_front(lab: Lab, point: str, size: Size) -> Row:

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.control.plant import Control, Plant
-from tests.faults.judge import Budgets
-from tests.faults.lab import RECOVERY, Lab
+from tests.faults.lab import Lab
 
 if TYPE_CHECKING:
     from tests.worker_process import WorkerProcess
@@ -38,18 +37,18 @@ def run(size: Size) -> Iterator[Row]:
 def freeze_child(lab: Lab, point: str, size: Size) -> Row:
     """Until its job is another's and done, then it goes on where it was."""
     lab.next_round()
-    frozen = lab.worker(slots=1, FAILPOINT=f"{point}:stop")
+    workers = [lab.worker(slots=1, FAILPOINT=f"{point}:stop") for _ in range(2)]
     key = lab.submit("test.once")
     pid = lab.reached(point)
-    other = lab.worker(slots=1)
+    frozen = next(worker for worker in workers if pid in worker.children)
     lab.submit_mix(size.of(JOBS, 6))
     lab.eventually(lambda: lab.state(key) == "succeeded", what="the other worker finishes it")
     os.kill(pid, signal.SIGCONT)
     lab.eventually(lambda: any(word in text(frozen) for word in LEARNED), what="it learns")
-    verdict = lab.judge(Budgets(recovery=None if size.is_quick else RECOVERY))
+    verdict = lab.judge()
     lab.eventually(lambda: is_idle(lab), what="nothing is held any more")
     dropped = "outcome_dropped" in text(frozen)
-    for worker in (frozen, other):
+    for worker in workers:
         worker.stop()
     found = row(
         point, "SIGSTOP to the child past its lease, then SIGCONT", verdict,
@@ -64,18 +63,18 @@ def wake_in_between(lab: Lab) -> Row:
     lab.next_round()
     gate = lab.folder / "between"
     gate.touch()
-    frozen = lab.worker(slots=1, FAILPOINT="finish.before:stop")
+    workers = [lab.worker(slots=1, FAILPOINT="finish.before:stop") for _ in range(2)]
     key = lab.submit("test.once", gate=str(gate))
     pid = lab.reached("finish.before")
     gate.unlink()
-    other = lab.worker(slots=1)
+    frozen = next(worker for worker in workers if pid in worker.children)
     lab.eventually(lambda: attempt(lab, key) == ("running", 2), what="the next attempt runs")
     os.kill(pid, signal.SIGCONT)
     lab.eventually(lambda: "outcome_dropped" in text(frozen) or lab.state(key) != "running", what="it tells")
     was_let_in = lab.state(key) != "running"
     gate.touch()
     verdict = lab.judge()
-    for worker in (frozen, other):
+    for worker in workers:
         worker.stop()
     found = row("finish.before, the next attempt running", "SIGSTOP past the lease, then SIGCONT", verdict)
     return expect(found, not was_let_in, "the late finish was accepted for another's attempt")
@@ -104,7 +103,7 @@ def freeze_worker(lab: Lab) -> Row:
     lab.submit_mix(JOBS)
     lab.eventually(lambda: all(lab.state(key) == "succeeded" for key in keys), what="the other one finishes")
     frozen.signal_group(signal.SIGCONT)
-    verdict = lab.judge(Budgets(recovery=RECOVERY))
+    verdict = lab.judge()
     # It is of use again: the other one ends, and the next jobs are its.
     other.stop()
     lab.submit_mix(6)

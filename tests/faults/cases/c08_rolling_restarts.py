@@ -10,8 +10,7 @@ from typing import Protocol
 
 from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.control.plant import Control, PlainWorker, Plant
-from tests.faults.judge import Budgets
-from tests.faults.lab import RECOVERY, Lab
+from tests.faults.lab import Lab
 
 
 class Stops(Protocol):
@@ -91,7 +90,7 @@ def restarts(lab: Lab, way: str, size: Size) -> Row:
         workers.append(lab.worker(slots=2, **environment))
         lab.eventually(lambda stopped=stopped: stopped.main.poll() is not None, what="the old one ends")
         gate.touch()
-    verdict = lab.judge(Budgets(recovery=RECOVERY if is_kill else None))
+    verdict = lab.judge()
     charged = sum(job.failures + job.crashes for job in lab.jobs())
     released = lab.sql("SELECT count(*) FROM millrace_job_event WHERE event = 'released'")[0][0]
     slow_commits(lab, is_on=False)

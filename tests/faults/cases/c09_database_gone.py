@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 
 from tests.faults.case import Case, Row, Size, expect, row
-from tests.faults.lab import LEASE, RECOVERY, Lab
+from tests.faults.lab import Lab
+from tests.faults.times import LEASE, RECOVERY
 
 EVERY_SECONDS = 3.0
 TIMES = 40

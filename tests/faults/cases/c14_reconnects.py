@@ -11,7 +11,6 @@ import psutil
 import redis
 
 from tests.faults.case import Case, Row, Size, expect, row
-from tests.faults.judge import Budgets
 from tests.faults.lab import Lab
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def run(size: Size) -> Iterator[Row]:
             lab.eventually(lambda: has_settled(before, use(worker)), 30)
         after = use(worker)
         resume_queue(PAUSED, actor="alice")
-        verdict = lab.judge(Budgets())
+        verdict = lab.judge()
         alive = worker.main.poll() is None and worker.pid == main
         worker.stop()
         found = row(
