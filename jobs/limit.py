@@ -100,5 +100,7 @@ def per_owner(payload: Any, owner: int) -> str:
 
 def bounds_of(limits: Sequence[Limit], payload: Any, owner: int) -> list[Bound]:
     """What a job carries, in the order of the keys, each once: the first that a kind names counts."""
+    if not limits:
+        return []
     found = {bound.key: bound for limit in reversed(limits) if (bound := limit.bound(payload, owner))}
     return [found[key] for key in sorted(found)]

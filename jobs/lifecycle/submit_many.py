@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
+from itertools import count, islice, repeat
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,9 +12,10 @@ import pydantic
 from uuid_utils.compat import uuid7
 
 from jobs import artifacts
+from jobs.artifacts.field import artifact_fields
 from jobs.database import DJANGO, Database
 from jobs.failpoints import reach
-from jobs.lifecycle.begin import begin
+from jobs.lifecycle.begin import Beginning, begin
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import dump
 from jobs.lifecycle.submit import COLUMNS, Place, record_parts, told
@@ -48,35 +49,50 @@ def submit_many(
     place = Place(declared, queue, priority, run_at)
     ids: list[UUID] = []
     with db.atomic():
-        start = begin(kind, place.queue, priority, owner.pk, run_at, db=db)
-        before = (kind, place.queue, start.state.value)
+        rows = Rows(declared, begin(kind, place.queue, priority, owner.pk, run_at, db=db), owner.pk)
+        before = (kind, place.queue, rows.start.state.value)
         after = (owner.pk, group.pk if group else None, door, None)
-        held: dict[str, str | None] = {}
-        is_ready = False
-
-        def row(number: int, job: UUID, model: pydantic.BaseModel) -> tuple[Any, ...]:
-            limits = bounds_of(declared.limits, model, owner.pk)
-            at, kept = start.held_by(limits), as_json(limits)
-            nonlocal is_ready
-            is_ready = is_ready or start.ready(limits)
-            if at is not None:
-                held[at] = kept
-            turn = start.turn + number * start.step
-            return (
-                job, *before, start.ready(limits), at, kept, turn, priority, run_at, dump(model),
-                *after,
-            )  # fmt: skip
-
         for chunk in chunks(declared, payloads):
-            for _, model in chunk:
+            has_files = any(artifact_fields(model) for model in {type(model) for _, model in chunk})
+            for _, model in chunk if has_files else ():
                 artifacts.check_uses(model, owner=owner, kind=kind, db=db)
-            db.copy(COPY, (row(number, *each) for number, each in enumerate(chunk, start=len(ids))))
-            record_parts(declared, chunk, db)
+            db.copy(
+                COPY,
+                (
+                    (job, *before, *rows.waits(model), turn, priority, run_at, dump(model), *after)
+                    for (job, model), turn in zip(chunk, rows.turns, strict=False)
+                ),
+            )
+            if has_files or declared.items is not None:
+                record_parts(declared, chunk, db)
             ids += [job for job, _ in chunk]
-        db.after_commit(lambda: told(kind, place.queue, len(ids), is_ready=is_ready))
-        look_again(held.values(), db=db)
+        db.after_commit(lambda: told(kind, place.queue, len(ids), is_ready=rows.is_ready))
+        look_again(rows.held.values(), db=db)
         reach("submit.before_commit")
     return ids
+
+
+class Rows:
+    """How the jobs of one call begin, one by one."""
+
+    def __init__(self, kind: Kind, start: Beginning, owner: int) -> None:
+        self.kind = kind
+        self.start = start
+        self.owner = owner
+        self.turns = count(start.turn, start.step) if start.step else repeat(start.turn)
+        self.is_ready = False
+        """Whether one of them is."""
+        self.held: dict[str, str | None] = {}
+        """Keys at which some wait, with the limits of one of them."""
+
+    def waits(self, model: pydantic.BaseModel) -> tuple[bool, str | None, str | None]:
+        """Whether a job is ready; if not, at which key it waits; and its limits."""
+        limits = bounds_of(self.kind.limits, model, self.owner)
+        ready, at, kept = self.start.ready(limits), self.start.held_by(limits), as_json(limits)
+        self.is_ready = self.is_ready or ready
+        if at is not None:
+            self.held[at] = kept
+        return ready, at, kept
 
 
 def chunks(kind: Kind, payloads: Iterable[Any]) -> Iterator[list[tuple[UUID, pydantic.BaseModel]]]:
