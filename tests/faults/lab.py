@@ -299,6 +299,10 @@ class Lab:
         )
         return [JobRow(*row, events=events.get(row[0], {}), items=items.get(row[0], {})) for row in rows]
 
+    def charged(self) -> int:
+        """Attempts that cost a job something: failures and worker deaths, over all jobs."""
+        return int(self.sql("SELECT coalesce(sum(failures + crashes), 0) FROM millrace_job")[0][0])
+
     def recovery(self) -> float | None:
         """The longest time from a fault until what it interrupted runs again; if that is nothing, until the
         first job starts that waited."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from tests.faults.account import Answer
 from tests.faults.case import Case, Row, Size, expect, row
+from tests.faults.judge import Budgets
 from tests.faults.lab import Lab
 from tests.faults.proxy import Proxy
 
@@ -15,6 +16,7 @@ VERBS = {
     "finish": b"failures = job.failures +",
 }
 """A piece of the statement whose reply is dropped; it commits by itself, so that reply is its COMMIT's."""
+AT_ONCE = Budgets(recovery=2.0, why="the worker lives, and gives back what it may hold at once")
 SUBMITS = 20
 JOBS = 30
 DROPS = 5
@@ -51,6 +53,7 @@ def submits(lab: Lab, proxy: Proxy, size: Size) -> Row:
         note=f"{proxy.dropped} replies dropped, {unknown} answers unknown",
         control_note="no transaction to commit; a publish whose answer is lost is sent twice or not at all",
     )  # fmt: skip
+    expect(found, lab.charged() == 0, f"{lab.charged()} attempts were charged, though no process died")
     return expect(found, unknown == proxy.dropped > 0, f"{proxy.dropped} dropped, {unknown} unknown")
 
 
@@ -65,10 +68,11 @@ def worker_verb(lab: Lab, proxy: Proxy, verb: str, size: Size) -> Row:
         lab.submit_mix(size.of(JOBS, 12))
         found = drop_some(lab, proxy, verb, size.of(DROPS, 2))
     found()
-    verdict = lab.judge()
+    verdict = lab.judge(AT_ONCE if verb != "renew" else None)
     worker.stop()
     dropped = proxy.dropped - before
     made = row(verb, "reply to the statement dropped", verdict, note=f"{dropped} replies dropped")
+    expect(made, lab.charged() == 0, f"{lab.charged()} attempts were charged, though no process died")
     return expect(made, dropped > 0, "no reply was dropped")
 
 
