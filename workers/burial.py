@@ -2,7 +2,8 @@
 
 Nobody needs to wait for a lease to run out when the pool itself noticed the death: the record says which job
 ran. That one is charged, what merely stood beside it in the batch is handed back. If we die on the next line,
-the leases run out and rescue does the same without knowing the name.
+the leases run out and rescue does the same without knowing the name. In a worker that stops nobody is
+replaced, and its main does it (workers/undertaker.py).
 """
 
 from __future__ import annotations
@@ -33,6 +34,15 @@ def bury(last: Last, db: OwnDatabase) -> None:
     if culprit is not None and culprit[2] == last.attempt:
         end(culprit, last, db)
     release_jobs({job: row[2] for job, row in held.items()}, holder=last.holder, db=db)
+
+
+def hand_back(last: Last, db: OwnDatabase) -> None:
+    """End the leases of a child that its own main put to death: nobody is charged."""
+    held = {row[0]: row[2] for row in held_by(last.holder, db=db)}
+    released = release_jobs(held, holder=last.holder, db=db)
+    log.warning(
+        "child_killed", job_id=str(last.job) if last.job else None, held=len(held), released=len(released)
+    )
 
 
 def end(culprit: tuple[object, str, int, int], last: Last, db: OwnDatabase) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any
 
 import structlog
@@ -53,20 +54,30 @@ class DeadChildren:
                 self.pool._process_cleanup_queues(child)
 
 
+class Life(Enum):
+    """What can be said about a child of ours."""
+
+    LIVES = "lives"
+    ENDED = "ended"
+    """It is dead, and nobody collected it yet."""
+    COLLECTED = "collected"
+
+
 def any_dead(pids: Iterable[int | None]) -> bool:
-    """Whether one of our children has ended and was not collected yet; collects nothing.
+    """Whether one of our children has ended and was not collected yet."""
+    return any(look_at(pid) is Life.ENDED for pid in pids)
+
+
+def look_at(pid: int | None) -> Life:
+    """Whether a child lives; collects nothing.
 
     One without a number is about to be born: the pool lists it before it forks.
     """
     look: Callable[..., Any] | None = getattr(os, "waitid", None)
-    if look is None:  # macOS before Python 3.13: the pool's own 5 s it is
-        return False
-    for pid in pids:
-        if pid is None:
-            continue
-        try:
-            if look(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                return True
-        except ChildProcessError:
-            continue
-    return False
+    if look is None or pid is None:  # macOS before Python 3.13: the pool's own 5 s it is
+        return Life.LIVES
+    try:
+        has_ended = look(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return Life.COLLECTED
+    return Life.ENDED if has_ended else Life.LIVES

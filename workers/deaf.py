@@ -10,16 +10,13 @@ whoever keeps it running starts it again.
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
-from billiard.process import active_children
 from celery.worker import state as celery_state
 
 from jobs.broker import RINGER
@@ -28,6 +25,7 @@ from jobs.database import Database
 from jobs.registry import KINDS
 from workers.canary import Canary
 from workers.shared import FLAGS, HEARING, Drain
+from workers.undertaker import end_children
 
 log = structlog.get_logger(__name__)
 
@@ -150,9 +148,6 @@ class Deafness:
         while HEARING.idle(self.slots) < self.slots:
             wait(0.5)
         # Idle and still there: they are frozen, or nobody told them to go.
-        for child in active_children():
-            if child.pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(child.pid, signal.SIGKILL)
+        end_children()
         wait(grace)
         os._exit(os.EX_TEMPFAIL)

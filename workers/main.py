@@ -23,11 +23,13 @@ from workers.record import Record
 from workers.shared import FLAGS, Drain
 from workers.stopping import release_after, release_first
 from workers.timers import Timers
+from workers.undertaker import Undertaker
 
 TIMERS: Timers | None = None
 """The timers of this main process (or of Beat)."""
 PROBES: WorkerHttp | None = None
 CANARY_OF_MAIN: Canary | None = None
+UNDERTAKER: Undertaker | None = None
 
 
 @signals.worker_init.connect
@@ -50,7 +52,7 @@ def listen_to_canary(instance: Any = None, **kwargs: Any) -> None:
 @signals.worker_ready.connect
 def start_timers(sender: Any = None, **kwargs: Any) -> None:
     """The main process listens: announce it, and keep time. `sender` is Celery's consumer."""
-    global TIMERS, PROBES
+    global TIMERS, PROBES, UNDERTAKER
     assert CANARY_OF_MAIN is not None, "it was made when Celery set the worker up"
     slots = sender.pool.num_processes
 
@@ -62,11 +64,14 @@ def start_timers(sender: Any = None, **kwargs: Any) -> None:
     deafness = Deafness(sender, CANARY_OF_MAIN, slots=slots, queues=queues_heard)
     timers = TIMERS = Timers(Announcement(sender.hostname, slots=slots, queues=queues_heard), look)
     timers.also("children", conf().gate_seconds, DeadChildren(sender.pool._pool, sender.hub).look)
+    undertaker = UNDERTAKER = Undertaker(sender.pool._pool)
+    timers.also("burials", conf().gate_seconds, lambda: undertaker.look(timers.db))
     timers.also("canary", conf().gate_seconds, CANARY_OF_MAIN.look)
     timers.also("deafness", conf().sweep_seconds, lambda: deafness.look(timers.db))
     timers.start()
     PROBES = make_probes(timers, slots=slots, hearing=deafness)
     PROBES.start()
+    atexit.register(stop_timers)  # a cold shutdown tells nobody that it ends
     release_first(signal.SIGQUIT)
     if REMAP_SIGTERM == "SIGQUIT":
         release_first(signal.SIGTERM)
@@ -93,11 +98,16 @@ def drain(how: str = "Warm", **kwargs: Any) -> None:
 
 @signals.worker_shutdown.connect
 def stop_timers(**kwargs: Any) -> None:
-    """The main process ends."""
-    if PROBES is not None:
-        PROBES.stop()
-    if TIMERS is not None:
-        TIMERS.stop()
+    """The main process ends; so have its children."""
+    atexit.unregister(stop_timers)
+    try:
+        if UNDERTAKER is not None:
+            UNDERTAKER.wait()
+    finally:
+        if PROBES is not None:
+            PROBES.stop()
+        if TIMERS is not None:
+            TIMERS.stop()
 
 
 @signals.beat_init.connect

@@ -46,22 +46,13 @@ class Record:
 
     def predecessor(self) -> Last | None:
         """What the last child of this slot was at when it died; None if there was none, or it ended well."""
-        try:
-            text = self.path.read_bytes()
-        except FileNotFoundError:
-            return None
-        words = text[:LINE].split()
-        if len(words) != 4:
-            return None
-        _, holder, job, attempt = (word.decode() for word in words)
-        trace = text[LINE:].decode(errors="replace").strip()
-        return Last(
-            UUID(holder),
-            UUID(job) if job != "-" else None,
-            int(attempt),
-            trace,
-            not is_fatal_error(trace) and bool(trace),
-        )
+        return read(self.path)
+
+    @classmethod
+    def left(cls) -> dict[int, Last]:
+        """Slot → what its child is at; none that ended well is among them."""
+        found = {int(path.name): read(path) for path in Path(cls._folder()).glob("[0-9]*")}
+        return {slot: last for slot, last in found.items() if last is not None}
 
     def open(self) -> None:
         """Begin this child's record, and have faulthandler write to it."""
@@ -94,6 +85,26 @@ class Record:
         cls.make_folder()
         assert cls.folder is not None
         return cls.folder.name
+
+
+def read(path: Path) -> Last | None:
+    """What a child wrote there last; None if it ended well, or never began."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    words = text[:LINE].split()
+    if len(words) != 4:
+        return None
+    _, holder, job, attempt = (word.decode() for word in words)
+    trace = text[LINE:].decode(errors="replace").strip()
+    return Last(
+        UUID(holder),
+        UUID(job) if job != "-" else None,
+        int(attempt),
+        trace,
+        not is_fatal_error(trace) and bool(trace),
+    )
 
 
 def is_fatal_error(trace: str) -> bool:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
-from contextlib import suppress
 from types import FrameType
-
-from billiard.process import active_children
 
 from celery_app import app
 from jobs.conf import conf
 from workers.shared import FLAGS, Drain
+from workers.undertaker import end_children
 
 
 def release_first(number: signal.Signals) -> None:
@@ -51,13 +48,6 @@ def release_after(seconds: float) -> None:
 
 def end_children_after(seconds: float) -> None:
     """A child whose kind obeys nothing would hold the main up until its hard limit."""
-
-    def end() -> None:
-        for child in active_children():
-            if child.pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(child.pid, signal.SIGKILL)
-
-    timer = threading.Timer(seconds, end)
+    timer = threading.Timer(seconds, end_children)
     timer.daemon = True
     timer.start()

@@ -1,14 +1,18 @@
 """A deploy waits for no job that takes an hour, and charges none for it."""
 
+import os
 import signal
 from pathlib import Path
 
+import pytest
 from django.contrib.auth.models import User
 
 from jobs.lifecycle.submit import submit_job
+from jobs.lifecycle.submit_many import submit_many
 from jobs.models import Job, JobEvent
+from tests.waiting import eventually
 from tests.workers.conftest import StartWorker
-from tests.workers.test_bad_luck import running
+from tests.workers.test_bad_luck import pid_of, running
 from tests.workers.test_work import ended
 
 
@@ -69,7 +73,60 @@ def test_a_terminal_that_is_closed_interrupts_no_job(
     assert (found.state, found.attempt, found.failures) == ("succeeded", 1, 0)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_kind_that_obeys_nothing_is_ended_and_its_job_handed_back_uncharged(
+    number: signal.Signals, start_worker: StartWorker, alice: User, tmp_path: Path
+) -> None:
+    """It once kept its lease for a minute, and was then charged with the death of its worker."""
+    worker = start_worker(slots=2, DRAIN_SECONDS="0.3", LEASE_SECONDS="600")
+    swallow = {"do": "swallow", "gate": str(tmp_path / "never")}
+    jobs = [submit_job("test.fault", swallow, owner=alice).id for _ in range(2)]
+    for job in jobs:
+        running(job)
+
+    worker.signal(number)
+
+    worker.wait(60)
+    for job in jobs:
+        assert_handed_back(job)
+
+
+def test_what_stood_in_the_batch_of_a_kind_that_obeys_nothing_is_handed_back_too(
+    start_worker: StartWorker, alice: User, tmp_path: Path
+) -> None:
+    worker = start_worker(slots=1, DRAIN_SECONDS="0.3", LEASE_SECONDS="600")
+    ended(submit_job("test.batch_fault", {"do": "ok"}, owner=alice).id)  # now the pace knows the kind
+    swallow = {"do": "swallow", "gate": str(tmp_path / "never")}
+    jobs = submit_many("test.batch_fault", [swallow, {"do": "ok"}, {"do": "ok"}], owner=alice)
+    for job in jobs:
+        running(job)
+
+    worker.signal(signal.SIGTERM)
+
+    worker.wait(60)
+    for job in jobs:
+        assert_handed_back(job)
+
+
+def test_a_child_that_dies_while_its_worker_stops_is_buried_by_the_main(
+    start_worker: StartWorker, alice: User, effects: Path, tmp_path: Path
+) -> None:
+    """It has no successor any more that could tell what it was at."""
+    worker = start_worker(slots=1, LEASE_SECONDS="600")
+    wait = {"do": "wait", "gate": str(tmp_path / "never"), "log": str(effects)}
+    job = submit_job("test.fault", wait, owner=alice).id
+    child = pid_of(effects)
+    worker.signal(signal.SIGTERM)
+    eventually(worker.is_draining, what="it drains")
+
+    os.kill(child, signal.SIGKILL)
+
+    worker.wait(60)
+    found = Job.objects.get(pk=job)
+    assert (found.state, found.failures, found.crashes) == ("queued", 0, 1)
+
+
 def assert_handed_back(job: object) -> None:
     found = Job.objects.get(pk=job)
-    assert (found.state, found.failures, found.crashes) == ("queued", 0, 0)
+    assert (found.state, found.failures, found.crashes, found.suspect) == ("queued", 0, 0, False)
     assert JobEvent.objects.filter(job=job, event="released").exists()
