@@ -27,7 +27,7 @@ PROMOTE = Move(
         SELECT id, queue, priority, owner_id, run_at, seq FROM millrace_job
          WHERE state IN ('scheduled', 'retrying') AND run_at <= statement_timestamp()
          ORDER BY run_at LIMIT %(chunk)s FOR UPDATE SKIP LOCKED""",
-        order="chosen.run_at, chosen.seq",
+        order="each.run_at, each.seq",
     ),
     sets=f"ready = {passes('job')}, held_by = {stands_at('job')}, turn = picked.turn",
     returning="job.queue, job.ready, job.limits::text",

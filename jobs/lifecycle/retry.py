@@ -22,7 +22,7 @@ RETRY = Move(
         """
         SELECT id, queue, priority, owner_id, seq FROM millrace_job
          WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE""",
-        order="chosen.seq",
+        order="each.seq",
     ),
     sets=f"""
         ready = {passes("job")}, held_by = {stands_at("job")}, turn = picked.turn,

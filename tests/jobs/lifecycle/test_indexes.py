@@ -11,7 +11,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.database import DJANGO
-from jobs.lifecycle import claim, gate, known, purge, rescue
+from jobs.lifecycle import begin, claim, gate, known, purge, rescue
+from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -128,3 +129,19 @@ def test_what_is_held_back_is_judged_by_kind_and_queue_and_not_by_job(crowd: Non
 
     assert {scan["Index Name"] for scan in found} == {"millrace_job_unknown"}
     assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in found) < 4
+
+
+@pytest.mark.parametrize("before", ["crowd", "surprise"])
+def test_a_turn_reads_little_however_much_its_owner_has(request: pytest.FixtureRequest, before: str) -> None:
+    """Also of an owner whose flood is newer than the statistics: the planner would read and sort it all."""
+    request.getfixturevalue(before)
+    late = make_user("late")
+    DJANGO.rows(FILL, {"state": "queued", "owner": late.pk})
+
+    [(plan,)] = DJANGO.rows(
+        "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + begin.BEGIN,
+        {"kind": "test.0", "queue": "default", "priority": 0, "owner": late.pk, "silent": 45.0},
+    )
+
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    assert plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"] < 200
