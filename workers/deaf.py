@@ -25,6 +25,7 @@ from jobs.database import Database
 from jobs.registry import KINDS
 from workers.canary import Canary
 from workers.shared import FLAGS, HEARING, Drain
+from workers.stopping import drain
 from workers.undertaker import end_children
 
 log = structlog.get_logger(__name__)
@@ -137,17 +138,17 @@ class Deafness:
 
     def _end_worker(self) -> None:
         """As TERM does, with an exit code that asks for another try; by force if the main loop is stuck."""
-        FLAGS.drain = max(FLAGS.drain, Drain.FINISH)
+        drain()
         celery_state.should_stop = os.EX_TEMPFAIL  # type: ignore[assignment]  # the stubs know the default only
         threading.Thread(target=self._see_to_the_end, name="end", daemon=True).start()
 
     def _see_to_the_end(self) -> None:
-        grace = conf().grace_seconds
-        wait = threading.Event().wait
-        wait(grace)
-        while HEARING.idle(self.slots) < self.slots:
+        given, wait = conf(), threading.Event().wait
+        patient_until = time.monotonic() + given.drain_seconds + given.grace_seconds
+        wait(given.grace_seconds)
+        while HEARING.idle(self.slots) < self.slots and time.monotonic() < patient_until:
             wait(0.5)
         # Idle and still there: they are frozen, or nobody told them to go.
         end_children()
-        wait(grace)
+        wait(given.grace_seconds)
         os._exit(os.EX_TEMPFAIL)

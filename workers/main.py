@@ -21,7 +21,7 @@ from workers.http import WorkerHttp
 from workers.probes import make_probes
 from workers.record import Record
 from workers.shared import FLAGS, Drain
-from workers.stopping import release_after, release_first
+from workers.stopping import drain, release_first
 from workers.timers import Timers
 from workers.undertaker import Undertaker
 
@@ -84,13 +84,12 @@ def queues_heard() -> list[str]:
 
 
 @signals.worker_shutting_down.connect
-def drain(how: str = "Warm", **kwargs: Any) -> None:
+def stop_children(how: str = "Warm", **kwargs: Any) -> None:
     """TERM: finish what runs, for so long; then, and at QUIT or a second Ctrl-C, hand it back."""
     if how == "Cold":
         FLAGS.drain = Drain.RELEASE
     else:
-        FLAGS.drain = max(FLAGS.drain, Drain.FINISH)
-        release_after(conf().drain_seconds)
+        drain()
         release_first(signal.SIGINT)  # by now Celery has put its cold handler there
     if TIMERS is not None:
         TIMERS.announce_now()

@@ -33,6 +33,13 @@ def release_first(number: signal.Signals) -> None:
     signal.signal(number, tell)
 
 
+def drain() -> None:
+    """Have the children finish what runs, for so long; said twice, it changes nothing."""
+    if FLAGS.drain is Drain.NONE:
+        FLAGS.drain = Drain.FINISH
+        release_after(conf().drain_seconds)
+
+
 def release() -> None:
     """Have the children hand back what runs."""
     FLAGS.drain = Drain.RELEASE

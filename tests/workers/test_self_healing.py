@@ -23,6 +23,7 @@ from tests.faults.proxy import Proxy
 from tests.waiting import eventually
 from tests.worker_process import WorkerProcess
 from tests.workers.conftest import StartWorker
+from tests.workers.test_bad_luck import pid_of
 from tests.workers.test_work import ended
 
 BACK_SECONDS = 60
@@ -209,6 +210,23 @@ def test_a_worker_whose_children_are_frozen_ends_and_asks_for_another_start(
     assert worker.wait(60) == os.EX_TEMPFAIL
     assert says(worker, "worker_deaf") == 1
     assert not psutil.pid_exists(child)
+
+
+def test_a_deaf_worker_drains_no_longer_than_one_that_was_told_to_stop(
+    start_worker: StartWorker, alice: User, effects: Path, tmp_path: Path
+) -> None:
+    """It once waited an hour for the job of an hour that another child ran."""
+    worker = start_worker(slots=2, DRAIN_SECONDS="0.5", LEASE_SECONDS="600", **IMPATIENT)
+    wait = {"do": "wait", "gate": str(tmp_path / "never"), "log": str(effects)}
+    job = submit_job("test.fault", wait, owner=alice).id
+    busy = pid_of(effects)
+
+    (idle,) = [child for child in worker.children if child != busy]
+    os.kill(idle, signal.SIGSTOP)
+
+    assert worker.wait(60) == os.EX_TEMPFAIL
+    found = Job.objects.get(pk=job)
+    assert (found.state, found.failures, found.crashes) == ("queued", 0, 0)
 
 
 def test_a_child_that_is_busy_within_its_limits_is_no_reason(
