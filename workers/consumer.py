@@ -18,6 +18,7 @@ from celery.worker.state import maybe_shutdown
 from kombu import Connection
 
 from workers.garbage import refuse_garbage
+from workers.stopping import drain
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,10 @@ class Consumer(consumer.Consumer):
 
         if self.hub is not None and self.connection is not None:
             self.hub.call_soon(hang_up)
+
+    def close(self) -> None:
+        """The worker stops, by whatever way: Celery announces neither HUP nor remote control nor an error."""
+        drain()
 
     def connect(self) -> Connection:
         """Each way to a running loop begins here."""

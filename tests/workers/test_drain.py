@@ -2,15 +2,18 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 
+from celery_app import app
 from jobs.lifecycle.submit import submit_job
 from jobs.lifecycle.submit_many import submit_many
 from jobs.models import Job, JobEvent
 from tests.waiting import eventually
+from tests.worker_process import WorkerProcess
 from tests.workers.conftest import StartWorker
 from tests.workers.test_bad_luck import pid_of, running
 from tests.workers.test_work import ended
@@ -71,6 +74,27 @@ def test_a_terminal_that_is_closed_interrupts_no_job(
 
     (found,) = ended(job)
     assert (found.state, found.attempt, found.failures) == ("succeeded", 1, 0)
+
+
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda worker: worker.signal(signal.SIGHUP),
+        lambda worker: app.control.broadcast("shutdown", destination=[worker.name]),
+    ],
+    ids=["hangup", "remote control"],
+)
+def test_however_a_worker_is_told_to_stop_it_waits_no_longer(
+    tell: Callable[[WorkerProcess], object], start_worker: StartWorker, alice: User, tmp_path: Path
+) -> None:
+    """Celery announces only some of the ways; by the others it once waited for as long as the job took."""
+    worker = start_worker(slots=1, DRAIN_SECONDS="0.5", LEASE_SECONDS="600")
+    job = submit_job("test.fault", {"do": "wait", "gate": str(tmp_path / "never")}, owner=alice).id
+    running(job)
+
+    tell(worker)
+
+    eventually(lambda: JobEvent.objects.filter(job=job, event="released").exists(), what="it is handed back")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
