@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
 
@@ -14,7 +15,7 @@ held a web request for 40 s."""
 HEALTH_SECONDS = 5
 """How often a connection to Redis that seems to wait is asked whether it lives."""
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "accept_content": ["json"],
     "task_serializer": "json",
     "result_serializer": "json",
@@ -41,13 +42,25 @@ DEFAULTS = {
     },
     "result_expires": None,
 }
+UNSET = object()
 
 app = Celery("millrace")
-# Celery asks defaults before a project's own CELERY_… settings: those that it sets are left out.
-app.add_defaults(
-    lambda: {
-        name: value for name, value in DEFAULTS.items() if f"CELERY_{name.upper()}" not in app.loader.conf
+
+
+def defaults() -> dict[str, Any]:
+    """Ours, as far as a project does not set them: of a dictionary that it sets, the keys that it leaves out.
+
+    Celery asks defaults before a project's own CELERY_… settings, so what a project set wholly is not in it.
+    """
+    given = {name: app.loader.conf.get(f"CELERY_{name.upper()}", UNSET) for name in DEFAULTS}
+    mixed = {
+        name: {**ours, **given[name]}
+        for name, ours in DEFAULTS.items()
+        if isinstance(ours, dict) and isinstance(given[name], dict)
     }
-)
+    return {name: ours for name, ours in DEFAULTS.items() if given[name] is UNSET} | mixed
+
+
+app.add_defaults(defaults)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,18 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from celery_app import SOCKET_SECONDS, app
 from jobs.conf import Conf, conf
 from jobs.registry import KINDS, Kind
 
 POSTGRESQL = 15
 KIND_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\Z")
 QUEUE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}\Z")
+PATIENCE = {
+    ("redis", "valkey", "sentinel"): ("socket_timeout", "socket_connect_timeout"),
+    ("amqp", "pyamqp"): ("read_timeout", "write_timeout"),
+}
+"""Which options of a broker's transport limit how long one call may take."""
 Apps = Sequence[AppConfig] | None
 
 
@@ -48,6 +54,12 @@ def check_engine(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
             id="millrace.E008",
         )
     ]
+
+
+@register
+def check_transport(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether a broker that is frozen is given up in time; asks nobody."""
+    return list(wrong_transport(str(app.conf.broker_url), app.conf.broker_transport_options))
 
 
 @register
@@ -137,6 +149,25 @@ def wrong_times(given: Conf) -> Iterator[Error]:
             f" ({given.heartbeat_seconds:g} s): a killed job would not show its last lines.",
             hint="Make FLUSH_SECONDS at most HEARTBEAT_SECONDS.",
             id="millrace.E004",
+        )
+
+
+def wrong_transport(url: str, options: Mapping[str, Any]) -> Iterator[Error]:
+    """A call to the broker that may last for ever."""
+    endless = [
+        name
+        for schemes, names in PATIENCE.items()
+        if url.startswith(schemes)
+        for name in names
+        if not options.get(name)
+    ]
+    if endless:
+        found = ", ".join(f"{name}={options.get(name)!r}" for name in endless)
+        yield Error(
+            f"CELERY_BROKER_TRANSPORT_OPTIONS has {found}: a broker that is frozen hangs the ringer of every"
+            " process, and the consumer of every worker, for ever.",
+            hint=f"Leave {', '.join(endless)} out for the default of {SOCKET_SECONDS:g} s, or give some seconds.",
+            id="millrace.E018",
         )
 
 

@@ -10,9 +10,10 @@ from django.core.checks import CheckMessage, run_checks
 from django.db import connections
 from pytest_django import Settings
 
+from celery_app import app
 from core import checks as core_checks
 from jobs import checks
-from jobs.checks import wrong_kind, wrong_server, wrong_times
+from jobs.checks import wrong_kind, wrong_server, wrong_times, wrong_transport
 from jobs.conf import Conf
 from tests.running import make_kind
 
@@ -67,6 +68,29 @@ def test_another_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections["default"], "vendor", "sqlite")
 
     assert ids(checks.check_engine()) == ["millrace.E008"]
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("redis://127.0.0.1", "socket_timeout"),
+        ("rediss://127.0.0.1", "socket_connect_timeout"),
+        ("sentinel://a;sentinel://b", "socket_timeout"),
+        ("amqp://127.0.0.1", "read_timeout"),
+    ],
+)
+@pytest.mark.parametrize("value", [None, 0])
+def test_a_frozen_broker_hangs_nobody_for_ever(url: str, name: str, value: int | None) -> None:
+    options = dict(app.conf.broker_transport_options)
+    assert ids(wrong_transport(url, options)) == []
+
+    assert ids(wrong_transport(url, {**options, name: value})) == ["millrace.E018"]
+    del options[name]
+    assert ids(wrong_transport(url, options)) == ["millrace.E018"]
+
+
+def test_the_transport_that_is_configured_has_its_limits() -> None:
+    assert checks.check_transport() == []
 
 
 def test_files_need_a_folder_that_can_be_written_to(settings: Settings, tmp_path: Path) -> None:
