@@ -4,6 +4,7 @@ from django.db import migrations
 
 # Both looks read a few entries of one index in its order. Where the planner expects few rows of an owner it would
 # rather read and sort them all, and an owner whose flood is newer than the statistics has a hundred thousand.
+# Nor may it walk all newer jobs of others along the primary key: `owner_id = who` would let that give the order.
 # Set for the function alone, so nothing leaks to whoever uses the connection next.
 CREATE = """
 CREATE OR REPLACE FUNCTION millrace_turn(line text, place integer, who anyelement, step float8) RETURNS float8
@@ -18,7 +19,8 @@ BEGIN
        AND turn >= coalesce((SELECT turn FROM millrace_floor WHERE queue = line AND priority = place), '-infinity')
      ORDER BY turn LIMIT 1;
     SELECT max(turn) INTO latest FROM (
-        SELECT queue, priority, turn FROM millrace_job WHERE owner_id = who ORDER BY id DESC LIMIT 20) AS newest
+        SELECT queue, priority, turn FROM millrace_job
+         WHERE owner_id >= who AND owner_id <= who ORDER BY owner_id, id DESC LIMIT 20) AS newest
      WHERE newest.queue = line AND newest.priority = place;
     RETURN greatest(
         coalesce(head, extract(epoch FROM statement_timestamp() - timestamptz '2026-01-01Z') * 1e6), latest + step);
