@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from celery import Celery
 
@@ -15,7 +14,7 @@ held a web request for 40 s."""
 HEALTH_SECONDS = 5
 """How often a connection to Redis that seems to wait is asked whether it lives."""
 
-DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, object] = {
     "accept_content": ["json"],
     "task_serializer": "json",
     "result_serializer": "json",
@@ -47,18 +46,19 @@ UNSET = object()
 app = Celery("millrace")
 
 
-def defaults() -> dict[str, Any]:
+def defaults() -> dict[str, object]:
     """Ours, as far as a project does not set them: of a dictionary that it sets, the keys that it leaves out.
 
-    Celery asks defaults before a project's own CELERY_… settings, so what a project set wholly is not in it.
+    Celery asks defaults before a project's own CELERY_… settings, so what a project set is not among them.
     """
-    given = {name: app.loader.conf.get(f"CELERY_{name.upper()}", UNSET) for name in DEFAULTS}
-    mixed = {
-        name: {**ours, **given[name]}
-        for name, ours in DEFAULTS.items()
-        if isinstance(ours, dict) and isinstance(given[name], dict)
-    }
-    return {name: ours for name, ours in DEFAULTS.items() if given[name] is UNSET} | mixed
+    found: dict[str, object] = {}
+    for name, ours in DEFAULTS.items():
+        theirs = app.loader.conf.get(f"CELERY_{name.upper()}", UNSET)
+        if theirs is UNSET:
+            found[name] = ours
+        elif isinstance(ours, dict) and isinstance(theirs, dict):
+            found[name] = {**ours, **theirs}
+    return found
 
 
 app.add_defaults(defaults)

@@ -166,7 +166,7 @@ def wrong_transport(url: str, options: Mapping[str, Any]) -> Iterator[Error]:
         yield Error(
             f"CELERY_BROKER_TRANSPORT_OPTIONS has {found}: a broker that is frozen hangs the ringer of every"
             " process, and the consumer of every worker, for ever.",
-            hint=f"Leave {', '.join(endless)} out for the default of {SOCKET_SECONDS:g} s, or give some seconds.",
+            hint=f"Leave {', '.join(endless)} out for the default of {SOCKET_SECONDS:g} s, or give seconds.",
             id="millrace.E018",
         )
 
