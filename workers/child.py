@@ -30,6 +30,8 @@ Billiard's 300 would hold a stopping worker up for 30 s: now and then the main h
 when TERM meets the end of a bell. A bell's result says nothing, and a late acknowledgement that is lost only
 brings a plain task's message again, as at-least-once promises anyway.
 """
+PAUSE_SECONDS = 1.0
+"""How long a child that cannot begin stays, so that its main does not fork all the time."""
 FOR_MAIN = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 """Signals that a whole process group may get, and that the main alone obeys: it tells its children."""
 RUNNER: Runner | None = None
@@ -40,18 +42,18 @@ RUNNER: Runner | None = None
 def start_child(sender: str | None = None, **kwargs: Any) -> None:
     """In a new pool child: bury the predecessor, then be ready to hear."""
     global RUNNER
-    for number in FOR_MAIN:
-        signal.signal(number, signal.SIG_IGN)
-    end_soon()
-    drop_connections()
-    HEARING.slot = getattr(current_process(), "index", 0)
-    HEARING.end()
     try:
+        for number in FOR_MAIN:
+            signal.signal(number, signal.SIG_IGN)
+        end_soon()
+        drop_connections()
+        HEARING.slot = getattr(current_process(), "index", 0)
+        HEARING.end()
         RUNNER = make_runner(sender or "", HEARING.slot)
     except Exception:
-        # Alive but deaf it would swallow bells; the pool starts another.
+        # Alive but deaf it would swallow bells, for Celery goes on; the pool starts another.
         log.exception("child_failed")
-        threading.Event().wait(1)
+        threading.Event().wait(PAUSE_SECONDS)
         os._exit(os.EX_SOFTWARE)
 
 
