@@ -22,7 +22,8 @@ class Claimed(NamedTuple):
     """A job this holder may try now.
 
     `waited_seconds` is since it could last have been claimed; `looked_seconds` is what the server needed to
-    find the first of those claimed with it; `limits` is what holds for it, as its row keeps it.
+    find the first of those claimed with it; `limits` is what holds for it, as its row keeps it;
+    `has_more` is whether others may stand behind it.
     """
 
     id: UUID
@@ -37,6 +38,7 @@ class Claimed(NamedTuple):
     looked_seconds: float = 0.0
     place: Place = Place(0, 0.0, 0)
     limits: str | None = None
+    has_more: bool = True
 
 
 @dataclass(kw_only=True)

@@ -107,7 +107,7 @@ class Runner:
             jobs = self._next(queue, limit, ended)
             if not jobs:
                 return False
-            if number == 0 and len(jobs) >= limit:
+            if number == 0 and len(jobs) >= limit and jobs[-1].has_more:
                 ring(queue)  # the chain: one more child wakes, and does the same
             ended = self._run_batch(queue, jobs)
         self.recorder.finish(ended)

@@ -29,7 +29,15 @@ RETURNING = """
     job.id, job.kind, job.attempt, job.payload::text, job.owner_id, job.failures, job.crashes, job.alone,
     greatest(0, extract(epoch FROM clock_timestamp() - greatest(job.created_at, job.run_at)))::float8,
     extract(epoch FROM picked.seen_at - picked.began_at)::float8, job.limits::text,
-    job.priority, job.turn, job.seq"""
+    job.priority, job.turn, job.seq, """
+# Whether somebody stands behind the one that was taken: asked where it decides if another child is woken.
+BEHIND = """
+    EXISTS (SELECT 1 FROM millrace_job AS next
+             WHERE next.state = 'queued' AND next.ready AND next.queue = %(queue)s
+               AND next.priority = job.priority AND (next.turn, next.seq) > (job.turn, job.seq))
+    OR EXISTS (SELECT 1 FROM millrace_job AS next
+                WHERE next.state = 'queued' AND next.ready AND next.queue = %(queue)s
+                  AND next.priority < job.priority)"""
 SETS = """
     attempt = job.attempt + 1, holder = %(holder)s, suspect = false, started_at = clock_timestamp(),
     lease = clock_timestamp() + make_interval(secs => %(lease)s)"""
@@ -39,7 +47,7 @@ AT_ONCE = "(SELECT statement_timestamp() AS at)"
 """When a look begins: with its statement, unless something else goes before it there."""
 
 
-def one(first: str, began: str = AT_ONCE) -> Move:
+def one(first: str, began: str = AT_ONCE, has_more: str = BEHIND) -> Move:
     """The move of the first job for which that holds too."""
     return Move(
         leaves={State.QUEUED},
@@ -50,7 +58,7 @@ def one(first: str, began: str = AT_ONCE) -> Move:
                  WHERE {first} AND began.at IS NOT NULL
                  ORDER BY {ORDER} LIMIT 1 FOR UPDATE SKIP LOCKED) AS line""",  # noqa: S608
         sets=SETS + ", alone = true",
-        returning=RETURNING,
+        returning=RETURNING + has_more,
     )
 
 
@@ -92,7 +100,7 @@ def batch(first: str, began: str = AT_ONCE) -> Move:
               FROM (SELECT id FROM head UNION ALL SELECT id FROM rest) AS taken""",
         sets=SETS + ", alone = (picked.size = 1)",
         guard="job.id = ANY (ARRAY(SELECT each.id FROM picked AS each))",
-        returning=RETURNING,
+        returning=RETURNING + "true",
     )
 
 
@@ -135,5 +143,5 @@ def claim_jobs(asking: Asking, *, start: Place | None = None, db: Database) -> l
 
 def claimed(rows: Iterable[Row]) -> list[Claimed]:
     """What came back, in the line's order."""
-    jobs = [Claimed._make([*row[:10], Place(*row[11:]), row[10]]) for row in rows]
+    jobs = [Claimed._make([*row[:10], Place(*row[11:14]), row[10], row[14]]) for row in rows]
     return sorted(jobs, key=lambda job: (-job.place.priority, job.place.turn, job.place.seq))

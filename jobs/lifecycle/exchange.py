@@ -35,9 +35,9 @@ def both(taking: Move) -> str:
 
 
 EXCHANGES = {
-    claim.ONE.sql: both(claim.one(claim.IN_LINE, ENDED)),
+    claim.ONE.sql: both(claim.one(claim.IN_LINE, ENDED, "true")),
     claim.BATCH.sql: both(claim.batch(claim.IN_LINE, ENDED)),
-    claim.ONE_ONWARD.sql: both(claim.one(claim.ONWARD, ENDED)),
+    claim.ONE_ONWARD.sql: both(claim.one(claim.ONWARD, ENDED, "true")),
     claim.BATCH_ONWARD.sql: both(claim.batch(claim.ONWARD, ENDED)),
 }
 

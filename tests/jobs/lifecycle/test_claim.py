@@ -111,3 +111,19 @@ def test_a_batch_of_several_knows_that_it_was_not_alone() -> None:
     claim(limit=50)
 
     assert not any(Job.objects.get(pk=job.pk).alone for job in jobs)
+
+
+@pytest.mark.parametrize(("behind", "has_more"), [(None, False), (0, True), (-5, True)])
+def test_a_claim_says_whether_another_child_is_worth_waking(
+    holder: UUID, behind: int | None, has_more: bool
+) -> None:
+    """A bell for a line that is empty costs whoever hears it a look, and the job that runs its share of the core."""
+    make_job(priority=5 if behind is None else max(0, behind))
+    make_job(queue="other")
+    make_job("scheduled")
+    if behind is not None:
+        make_job(priority=behind)
+
+    (job,) = claim_jobs(Asking(queue="default", holder=holder, kinds={"test.ok": 1}), db=DJANGO)
+
+    assert job.has_more is has_more
