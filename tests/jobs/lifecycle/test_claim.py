@@ -117,7 +117,7 @@ def test_a_batch_of_several_knows_that_it_was_not_alone() -> None:
 def test_a_claim_says_whether_another_child_is_worth_waking(
     holder: UUID, behind: int | None, has_more: bool
 ) -> None:
-    """A bell for a line that is empty costs whoever hears it a look, and the job that runs its share of the core."""
+    """A bell for an empty line costs whoever hears it a look, and the job that runs a share of the core."""
     make_job(priority=5 if behind is None else max(0, behind))
     make_job(queue="other")
     make_job("scheduled")
