@@ -24,4 +24,5 @@ class JobsConfig(AppConfig):
         # Every app's models are there by now, so that a kind may import any of them.
         registry.discover()
         if conf().fault_tests:
+            failpoints.refuse_elsewhere()
             failpoints.arm(conf().failpoint, conf().failpoint_once)

@@ -8,7 +8,8 @@ that share it, and leaves a file named after the point there with its process id
 
 Signals from outside cannot hit these gaps reliably. Off, a failpoint is a look at an empty dictionary. It is
 on only where `FAULT_TESTS` is on as well: one variable that strayed into production does nothing, and the
-system check millrace.E016 refuses it.
+system check millrace.E016 refuses it. With `FAULT_TESTS` no process starts that is told of a database, a
+broker or a public address on another machine.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pathlib import Path
 
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+
+from jobs.elsewhere import elsewhere
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +72,15 @@ class Failpoint:
 
 
 ARMED: dict[str, Failpoint] = {}
+
+
+def refuse_elsewhere() -> None:
+    """Before anything is armed: ImproperlyConfigured where jobs may matter to somebody."""
+    if found := [f"{variable} leads to {host}" for variable, host in elsewhere().items()]:
+        raise ImproperlyConfigured(
+            f"FAULT_TESTS is on, and {', '.join(found)}. With faults a process starts only if database, broker"
+            " and PUBLIC_URL are on its own machine. Unset FAULT_TESTS."
+        )
 
 
 def reach(point: str) -> None:

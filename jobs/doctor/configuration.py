@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import ERROR, WARNING, CheckMessage, run_checks
 
-from jobs.doctor.control import is_loopback
 from jobs.doctor.finding import Finding, Seen, problem, warning
 from jobs.doctor.mask import mask
 from jobs.doctor.words import counted, some
+from jobs.elsewhere import is_loopback
 
 ELSEWHERE = {
     *(f"millrace.E00{number}" for number in range(1, 5)),  # Times

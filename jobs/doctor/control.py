@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-from contextlib import suppress
-
 from celery_app import app
 from jobs.doctor.finding import Seen, warning
+from jobs.elsewhere import is_loopback
 
 CLOSE = (
     "REMOTE_CONTROL=off for every worker"
@@ -31,10 +29,3 @@ def look() -> Seen:
         remedy=f"A password for the broker, and a private network; or {CLOSE}",
     )
     return Seen("open, to whoever reaches the broker", [found])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether it is this machine."""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host in {"", "localhost"} or host.startswith("/")

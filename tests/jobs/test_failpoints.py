@@ -30,6 +30,7 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
+        timeout=60,
     )
 
 
@@ -89,6 +90,38 @@ def test_a_variable_that_strayed_into_production_does_nothing_and_is_refused() -
     assert checked.returncode != 0
     assert "millrace.E016" in checked.stderr
     assert "millrace.E017" in run("manage.py", "check", "--deploy", FAULT_TESTS="on").stderr
+
+
+ELSEWHERE = {
+    "DATABASE_URL": "postgres://millrace:secret@db.example.org:5432/millrace",
+    "BROKER_URL": "redis://:secret@broker.example.org:6379/0",
+    "PUBLIC_URL": "https://mill.example.org",
+    "PGHOST": "db.example.org",
+    "PGSERVICE": "production",
+}
+
+
+@pytest.mark.parametrize("variable", ELSEWHERE)
+def test_no_process_starts_with_faults_beside_a_server_elsewhere(variable: str) -> None:
+    """The web, and every command; a worker and Beat start in the same way."""
+    environment = {"DJANGO_SETTINGS_MODULE": "core.settings", "FAULT_TESTS": "on"}
+
+    ran = run("-c", "import django; django.setup()", **environment, **{variable: ELSEWHERE[variable]})
+
+    assert ran.returncode != 0
+    assert "FAULT_TESTS" in ran.stderr
+    assert variable in ran.stderr
+    assert "secret" not in ran.stderr
+
+
+@pytest.mark.parametrize("command", [("celery", "worker"), ("celery", "beat"), ("manage",)])
+def test_worker_beat_and_commands_refuse_alike(command: tuple[str, ...]) -> None:
+    module = {"celery": ["-m", "celery", "-A", "celery_app"], "manage": ["manage.py", "check"]}
+
+    ran = run(*module[command[0]], *command[1:], FAULT_TESTS="on", PUBLIC_URL="https://mill.example.org")
+
+    assert ran.returncode != 0
+    assert "Unset FAULT_TESTS" in ran.stderr
 
 
 def test_a_point_that_is_off_only_looks_at_an_empty_dictionary(monkeypatch: pytest.MonkeyPatch) -> None:
