@@ -76,6 +76,27 @@ def test_a_poisonous_job_in_a_batch_condemns_no_neighbour(start_worker: StartWor
     assert [job.crashes for job in jobs] == [0] * 2 + [3] + [0] * 7
 
 
+def test_a_crash_runs_again_at_most_one_batch_and_only_of_a_kind_that_may(
+    start_worker: StartWorker, alice: User, effects: Path
+) -> None:
+    """The child dies before the outcomes of its first whole batch are recorded."""
+    log = {"log": str(effects)}
+    warm = submit_job("test.batch_fault", {"do": "ok"}, owner=alice).id
+    careful = submit_many("test.ok", ({"key": f"one-{n}", **log} for n in range(30)), owner=alice)
+    many = [{"key": f"many-{n}", "do": "kill" if n == 14 else "ok", "until_attempt": 2} for n in range(50)]
+    start_worker(slots=1)
+    ended(warm)  # now the pace knows the kind
+
+    batched = submit_many("test.batch_fault", (payload | log for payload in many), owner=alice)
+
+    jobs = ended(*careful, *batched)
+    times = runs(effects)
+    assert {job.state for job in jobs} == {"succeeded"}
+    assert {times[f"one-{n}"] for n in range(30)} == {1}
+    assert 1 <= sum(times[f"many-{n}"] - 1 for n in range(50)) <= 10
+    assert sum(job.crashes for job in jobs) <= 1
+
+
 def test_the_job_of_a_killed_main_runs_again_on_another_worker(
     start_worker: StartWorker, alice: User, effects: Path
 ) -> None:
