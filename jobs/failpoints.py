@@ -78,8 +78,8 @@ def refuse_elsewhere() -> None:
     """Before anything is armed: ImproperlyConfigured where jobs may matter to somebody."""
     if found := [f"{variable} leads to {host}" for variable, host in elsewhere().items()]:
         raise ImproperlyConfigured(
-            f"FAULT_TESTS is on, and {', '.join(found)}. With faults a process starts only if database, broker"
-            " and PUBLIC_URL are on its own machine. Unset FAULT_TESTS."
+            f"FAULT_TESTS is on, and {', '.join(found)}. With faults a process starts only if database,"
+            " broker and PUBLIC_URL are on its own machine. Unset FAULT_TESTS."
         )
 
 
