@@ -14,8 +14,9 @@ from enum import IntEnum
 
 SLOTS = 512
 """More children than one main has; what is above shares the last place."""
-PLACES = 256
-"""Where bells of a queue are noted. Queues that share a place can only make the worker more patient."""
+PLACES = 65_536
+"""Where bells of a queue are noted. Of queues that share a place a busy one would hide that another is deaf,
+so there are many; memory is taken only by those that are written."""
 FOR_EVER = float("inf")
 NUMBER = struct.Struct("d")
 

@@ -88,6 +88,16 @@ def test_bells_that_are_heard_are_no_sign(worker: Worker) -> None:
     assert worker.resets == 0
 
 
+def test_bells_of_another_queue_hide_no_deafness() -> None:
+    """Of two queues that shared a place the busy one once kept up the appearance of the deaf one."""
+    hearing = Hearing()
+
+    hearing.hear("mail")
+
+    assert hearing.heard_from("mail")
+    assert not [queue for queue in (f"queue{number}" for number in range(1000)) if hearing.heard_from(queue)]
+
+
 def test_busy_children_are_no_sign(worker: Worker) -> None:
     make_job("queued", queue="default", ready=True)
     worker.hearing.busy(1000)
