@@ -71,7 +71,7 @@ def test_the_celery_client_knows_no_job() -> None:
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
 
-    assert imported <= {"__future__", "os", "celery"}
+    assert imported <= {"__future__", "os", "typing", "celery"}
 
 
 def test_every_model_has_its_migration() -> None:
