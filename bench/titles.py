@@ -18,3 +18,8 @@ def depth(jobs: int) -> str:
         if jobs >= size:
             return f"{jobs / size:g} {letter}"
     return str(jobs)
+
+
+def number(value: float) -> str:
+    """As many digits as mean something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

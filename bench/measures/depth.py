@@ -42,6 +42,7 @@ def run(lab: Lab, wishes: Wishes) -> list[Found]:
         for table in tables:
             for name, value in measure(lab, table, progress, is_quick=wishes.is_quick).items():
                 values[f"{name} {table.waiting}"].append(value)
+    lab.sql(*(f"DROP DATABASE {table.name} WITH (FORCE)" for table in tables))
     lines = [line(name, depths, values, wishes.rounds) for name in ASKED]
     return [
         Found(measure="S6", lines=lines, values=values, rounds=wishes.rounds, more={"depths": list(depths)})
