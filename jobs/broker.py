@@ -20,6 +20,7 @@ import structlog
 from kombu import Connection, Queue
 
 from celery_app import SOCKET_SECONDS, app
+from jobs.bell import put_bell
 from jobs.conf import conf
 from jobs.failpoints import reach
 
@@ -165,14 +166,21 @@ def publish(queue: Queue, connection: Connection, *, task: str = BELL) -> None:
     channel = connection.default_channel
     if is_hanging(channel, queue.name, task):
         return
-    app.send_task(
-        task,
-        queue=queue,  # type: ignore[arg-type]  # the stubs forget that Celery takes a Queue
-        producer=connection.Producer(channel=channel, auto_declare=False),
-        declare=[queue] if is_to_be_declared(queue, connection) else [],
-        retry=False,
-        ignore_result=True,
-    )
+
+    def send() -> None:
+        app.send_task(
+            task,
+            queue=queue,  # type: ignore[arg-type]  # the stubs forget that Celery takes a Queue
+            producer=connection.Producer(channel=channel, auto_declare=False),
+            declare=[queue] if is_to_be_declared(queue, connection) else [],
+            retry=False,
+            ignore_result=True,
+        )
+
+    if task == BELL and is_redis(connection):
+        put_bell(channel, queue.name, send)
+    else:
+        send()
 
 
 def is_hanging(channel: Any, queue: str, task: str = BELL) -> bool:
