@@ -303,13 +303,13 @@ class Lab:
         """Attempts that cost a job something: failures and worker deaths, over all jobs."""
         return int(self.sql("SELECT coalesce(sum(failures + crashes), 0) FROM millrace_job")[0][0])
 
-    def recovery(self) -> float | None:
+    def recovery(self, faults: list[float] | None = None) -> float | None:
         """The longest time from a fault until what it interrupted runs again; if that is nothing, until the
         first job starts that waited."""
         from tests.faults.recovery import longest
 
         accepted = dict(self.sql("SELECT id, extract(epoch FROM created_at)::float8 FROM millrace_job"))
-        return longest(self.faults, self.changes(), accepted)
+        return longest(self.faults if faults is None else faults, self.changes(), accepted)
 
     def judge(self, budgets: Budgets | None = None) -> Verdict:
         """Drain, and judge."""
