@@ -12,6 +12,7 @@ import select
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.account import Answer
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from tests.faults.lab import Lab
 
 ANSWER_SECONDS = 30.0
+
+
+def is_rolled_back(number: int) -> bool:
+    """One in ten: of these nothing may be left (I2)."""
+    return number % 10 == 5
 
 
 class Door:
@@ -54,6 +60,10 @@ class Door:
         answer = self._ask(json.dumps(asked))
         self.lab.account.note(key, answer, time.monotonic() - begun)
         return key, answer
+
+    def submit_some(self, count: int, kind: str = "test.ok") -> Counter[Answer]:
+        """So many, one in ten rolled back by its caller; how often each was answered."""
+        return Counter(self.submit(kind, rolls_back=is_rolled_back(number))[1] for number in range(count))
 
     def stop(self) -> None:
         if self.is_alive:

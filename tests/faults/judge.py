@@ -121,7 +121,7 @@ def judge(
     recovery: float | None = None,
     faults: int = 0,
 ) -> Verdict:
-    """The verdict over one case with so many faults. I10 is judged by the cases that ask pages meanwhile."""
+    """The verdict over one case with so many faults. I10 is judged by what an onlooker saw: see honesty."""
     given = budgets or Budgets()
     given = given if given.uncharged is not None else replace(given, uncharged=faults)
     jobs_named = len({submit.key for submit in account.submits})

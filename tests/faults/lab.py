@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tests.faults.audit import Change
     from tests.faults.door import Door
     from tests.faults.judge import Budgets, JobRow, Verdict
+    from tests.faults.onlooker import Onlooker
     from tests.worker_process import WorkerProcess
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class Lab:
         self._closing: list[Callable[[], object]] = []
         self.owner: Any = None
         self._workers = 0
+        self._onlookers: list[Onlooker] = []
 
     # -- Beginning and end ---------------------------------------------------------------------------
 
@@ -81,6 +83,7 @@ class Lab:
                 "FAULT_TESTS": "on",
                 "DJANGO_SETTINGS_MODULE": "core.settings",
                 "LOG_LEVEL": "WARNING",
+                "SECRET_KEY": "every process of the lab reads the sessions of the others",
             }
             | self._environment
         )
@@ -132,6 +135,16 @@ class Lab:
 
         self.postgres.kill()
         connection.close()
+
+    def end_connections(self) -> None:
+        """Nobody is connected to PostgreSQL any more; Django's connection of this process went first."""
+        from django.db import connection
+
+        connection.close()
+        self.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
 
     def fail_over(self, postgres: Postgres) -> None:
         """From now on this is the database, for the case and for what the case asks Django."""
@@ -192,6 +205,14 @@ class Lab:
         door = Door(self, {"FAILPOINT_ONCE": str(self.once), **environment})
         self.closing(door.stop)
         return door
+
+    def onlooker(self) -> Onlooker:
+        """Somebody who looks at pages and probes from now on; the judge asks what they were told (I10)."""
+        from tests.faults.onlooker import Onlooker
+
+        self._onlookers.append(onlooker := Onlooker(self))
+        self.closing(onlooker.stop)
+        return onlooker
 
     # -- The load ------------------------------------------------------------------------------------
 
@@ -313,13 +334,18 @@ class Lab:
 
     def judge(self, budgets: Budgets | None = None) -> Verdict:
         """Drain, and judge."""
+        from tests.faults.honesty import judge_looks
         from tests.faults.judge import judge
 
         self.drain()
-        return judge(
-            self.account, self.jobs(), self.effects.effects(), self.changes(),
+        changes = self.changes()
+        verdict = judge(
+            self.account, self.jobs(), self.effects.effects(), changes,
             budgets=budgets, recovery=self.recovery(), faults=len(self.faults),
         )  # fmt: skip
+        for onlooker in self._onlookers:
+            judge_looks(verdict, list(onlooker.looks), onlooker.spells, changes)
+        return verdict
 
     def next_round(self) -> None:
         """Forget what was, for another variant on the same servers. Stop its workers first."""
@@ -328,6 +354,8 @@ class Lab:
             broker.flushall()
         self.account = Account()
         self.faults.clear()
+        for onlooker in self._onlookers:
+            onlooker.forget()
         self.effects.path.write_text("")
         for file in self.once.iterdir():
             file.unlink()

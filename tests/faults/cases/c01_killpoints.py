@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tests.faults.account import Answer
 from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.control.plant import Control, Plant
+from tests.faults.door import is_rolled_back
 from tests.faults.judge import Budgets
 from tests.faults.lab import Lab
 
@@ -97,18 +98,22 @@ def kill_front(lab: Lab, point: str, size: Size) -> Row:
     lab.next_round()
     worker = lab.worker()
     jobs = size.of(JOBS, 10)
-    door = lab.door(FAILPOINT=f"{point}:kill:{jobs}")
-    answers = [door.submit("test.once")[1] for _ in range(jobs - 1)]
+    rolled_back = sum(map(is_rolled_back, range(jobs - 1)))
+    nth = jobs if point == "submit.before_commit" else jobs - rolled_back
+    door = lab.door(FAILPOINT=f"{point}:kill:{nth}")
+    answers = door.submit_some(jobs - 1, "test.once")
     lab.drain()  # nobody is awake any more, and no later bell wakes anybody for the job nobody rang for
-    answers.append(door.submit("test.once")[1])
+    answers[door.submit("test.once")[1]] += 1
     lab.struck((lab.once / point).stat().st_mtime)
     verdict = lab.judge()
     worker.stop()
     door.stop()
     found = row(
-        point, "SIGKILL to the front", verdict, note=f"{answers.count(Answer.UNKNOWN)} answer unknown"
-    )
-    return expect(found, answers.count(Answer.UNKNOWN) == 1, "the front did not die")
+        point, "SIGKILL to the front", verdict,
+        note=f"{answers[Answer.UNKNOWN]} answer unknown, {rolled_back} submits rolled back",
+    )  # fmt: skip
+    expect(found, answers[Answer.FAILED] == rolled_back, f"the door answered {answers}")
+    return expect(found, answers[Answer.UNKNOWN] == 1, "the front did not die")
 
 
 def kill_beat(lab: Lab) -> Row:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from tests.faults.account import Answer
 from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.control.plant import Control, Plant
 from tests.faults.lab import Lab
 
 QUEUED = 5_000
 RUNNING = 20
+DOOR = 50
+"""Submits afterwards, one in ten rolled back."""
 BELLS_A_SECOND = 200
 """More than that, for as long as the system drains, would be a flood: each process rings a queue every 20 ms
 at most."""
@@ -30,23 +33,27 @@ def forget(lab: Lab, injected: str, act: Callable[[], object], size: Size) -> Ro
     gate.unlink(missing_ok=True)
     running, queued = size.of(RUNNING, 4), size.of(QUEUED, 200)
     workers = [lab.worker(slots=size.of(10, 2)) for _ in range(2)]
+    door = lab.door()
     for _ in range(running):
         lab.submit("test.once", gate=str(gate))
     lab.running(running)
     lab.submit_mix(queued)
     act()
     lab.struck()
+    answers = door.submit_some(size.of(DOOR, 10))
     gate.touch()
     verdict = lab.judge()
     seconds = max(change.at for change in lab.changes()) - lab.faults[0]
     bells = rung(lab)
     for worker in workers:
         worker.stop()
+    door.stop()
     found = row(
         f"{running} running", f"{injected} with {queued:,} queued", verdict,
         control=None if size.is_quick else control(lab, injected),
-        note=f"{bells} bells in {seconds:.0f} s",
+        note=f"{bells} bells in {seconds:.0f} s, {answers[Answer.FAILED]} submits rolled back",
     )  # fmt: skip
+    expect(found, set(answers) == {Answer.OK, Answer.FAILED}, f"the door answered {answers}")
     return expect(found, bells < BELLS_A_SECOND * max(seconds, 1) + 100, f"a flood of {bells} bells")
 
 

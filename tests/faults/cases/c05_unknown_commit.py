@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from tests.faults.account import Answer
 from tests.faults.case import Case, Row, Size, expect, row
+from tests.faults.door import is_rolled_back
 from tests.faults.judge import Budgets
 from tests.faults.lab import Lab
 from tests.faults.proxy import Proxy
@@ -33,11 +34,15 @@ def run(size: Size) -> Iterator[Row]:
 
 
 def submits(lab: Lab, proxy: Proxy, size: Size) -> Row:
-    """Every other COMMIT's reply is dropped; the caller, who knows nothing, asks again."""
+    """Every other COMMIT's reply is dropped, and who knows nothing asks again; some roll back."""
     worker = lab.worker()
     door = lab.door(**lab.postgres_at(proxy))
-    unknown = 0
+    unknown = rolled_back = 0
     for number in range(size.of(SUBMITS, 6)):
+        if is_rolled_back(number):
+            _, answer = door.submit("test.once", idempotency=f"order-{number}", rolls_back=True)
+            rolled_back += answer is Answer.FAILED
+            continue
         if number % 2:
             proxy.drop_reply(b"COMMIT")
         key, answer = door.submit("test.once", idempotency=f"order-{number}")
@@ -50,10 +55,11 @@ def submits(lab: Lab, proxy: Proxy, size: Size) -> Row:
     door.stop()
     found = row(
         "submit", "reply to COMMIT dropped, asked again under the same idempotency key", verdict,
-        note=f"{proxy.dropped} replies dropped, {unknown} answers unknown",
+        note=f"{proxy.dropped} replies dropped, {unknown} answers unknown, {rolled_back} submits rolled back",
         control_note="no transaction to commit; a publish whose answer is lost is sent twice or not at all",
     )  # fmt: skip
     expect(found, lab.charged() == 0, f"{lab.charged()} attempts were charged, though no process died")
+    expect(found, rolled_back > 0, "nothing was rolled back")
     return expect(found, unknown == proxy.dropped > 0, f"{proxy.dropped} dropped, {unknown} unknown")
 
 

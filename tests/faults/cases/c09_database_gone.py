@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.faults.account import Answer
 from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.lab import Lab
 from tests.faults.times import LEASE, RECOVERY
 
 if TYPE_CHECKING:
+    from tests.faults.onlooker import Onlooker
     from tests.worker_process import WorkerProcess
 
 EVERY_SECONDS = 3.0
@@ -25,25 +28,30 @@ RUNNING = 4
 def run(size: Size) -> Iterator[Row]:
     """Three ways to lose the database."""
     with Lab(is_durable=not size.is_quick) as lab:
-        yield terminate(lab, size)
+        onlooker = lab.onlooker()
+        yield terminate(lab, onlooker, size)
         if not size.is_quick:
-            yield restart(lab)
-            yield away(lab)
+            yield restart(lab, onlooker)
+            yield away(lab, onlooker)
 
 
-def terminate(lab: Lab, size: Size) -> Row:
-    """Every connection of a worker is ended, while a load goes on and some jobs run through all of it."""
+def terminate(lab: Lab, onlooker: Onlooker, size: Size) -> Row:
+    """Everybody's connections are ended, while a load goes on and some jobs run through all of it."""
     lab.next_round()
     gate = closed_gate(lab)
     workers = [lab.worker(slots=3) for _ in range(2)]
     keys = [lab.submit("test.once", gate=str(gate)) for _ in range(RUNNING)]
     lab.running(RUNNING)
+    onlooker.watch(*keys)
     times = size.of(TIMES, 3)
+    door = lab.door()
+    answers: Counter[Answer] = Counter()
     for _ in range(times):
         lab.submit_mix(size.of(JOBS, 60) // times)
         lab.eventually(lambda: lab.count("succeeded"), what="something runs")
-        lab.sql(END)
+        lab.end_connections()
         lab.struck()
+        answers += door.submit_some(10)
         pause(0.3 if size.is_quick else EVERY_SECONDS)
     pause(RECOVERY)  # where a heartbeat is dead, its job is another's by now
     silent = unheard(lab, workers)
@@ -51,24 +59,25 @@ def terminate(lab: Lab, size: Size) -> Row:
     verdict = lab.judge()
     for worker in workers:
         worker.stop()
-    found = row(f"{times} times", "pg_terminate_backend for every connection of the workers", verdict)
+    door.stop()
+    found = row(
+        f"{times} times", "pg_terminate_backend for every connection", verdict,
+        note=f"of {answers.total()} submits {answers[Answer.FAILED]} were rolled back or refused;"
+        f" {onlooker.said()}",
+    )  # fmt: skip
+    expect(found, answers[Answer.FAILED] >= times, f"the door answered {answers}")
     expect(found, not silent, f"workers whose timers did not come back: {silent}")
     return nothing_was_charged(lab, found, keys)
 
 
-END = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE application_name LIKE 'millrace%%' AND pid <> pg_backend_pid()
-"""
-
-
-def restart(lab: Lab) -> Row:
+def restart(lab: Lab, onlooker: Onlooker) -> Row:
     """Immediate shutdown: no checkpoint, no good-bye; jobs run meanwhile."""
     lab.next_round()
     gate = closed_gate(lab)
     workers = [lab.worker(slots=RUNNING)]
     keys = [lab.submit("test.once", gate=str(gate)) for _ in range(RUNNING)]
     lab.running(RUNNING)
+    onlooker.watch(*keys)
     lab.submit_mix(200)
     lab.kill_postgres()
     lab.postgres.start()
@@ -78,20 +87,22 @@ def restart(lab: Lab) -> Row:
     silent = unheard(lab, workers)
     for worker in workers:
         worker.stop()
-    found = row("restart", "PostgreSQL killed and restarted while jobs run", verdict)
+    found = row("restart", "PostgreSQL killed and restarted while jobs run", verdict, note=onlooker.said())
     expect(found, not silent, f"workers whose timers did not come back: {silent}")
     return nothing_was_charged(lab, found, keys)
 
 
-def away(lab: Lab) -> Row:
+def away(lab: Lab, onlooker: Onlooker) -> Row:
     """Longer than a lease: afterwards everything looks expired, and nothing is."""
     lab.next_round()
     gate = closed_gate(lab)
     workers = [lab.worker(slots=RUNNING // 2) for _ in range(2)]
     keys = [lab.submit("test.once", gate=str(gate)) for _ in range(RUNNING)]
     lab.running(RUNNING)
+    onlooker.watch(*keys)
     lab.kill_postgres()
-    pause(2 * LEASE)
+    with onlooker.hears("unready"):
+        pause(2 * LEASE)
     lab.postgres.start()
     lab.struck()
     pause(RECOVERY)  # whoever would take a job away has had its time
@@ -100,7 +111,10 @@ def away(lab: Lab) -> Row:
     verdict = lab.judge()
     for worker in workers:
         worker.stop()
-    found = row("outage", f"PostgreSQL away for {2 * LEASE:.0f} s, twice a lease, while jobs run", verdict)
+    found = row(
+        "outage", f"PostgreSQL away for {2 * LEASE:.0f} s, twice a lease, while jobs run", verdict,
+        note=onlooker.said(),
+    )  # fmt: skip
     expect(found, not silent, f"workers whose timers did not come back: {silent}")
     return nothing_was_charged(lab, found, keys)
 
@@ -140,6 +154,6 @@ def pause(seconds: float) -> None:
 CASE = Case(
     9,
     "PostgreSQL connections ended, PostgreSQL restarted, and away longer than a lease",
-    "every loop lives, nothing is lost, running jobs are not run again",
+    "every loop lives, nothing is lost, running jobs are not run again, pages and `/readyz` say what is true",
     run,
 )
