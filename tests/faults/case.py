@@ -15,6 +15,12 @@ class Size:
     """How much of it: the whole case, or the quick form that is part of `make test`."""
 
     is_quick: bool = False
+    only: str = ""
+    """The name of the one variant that is asked for."""
+
+    def wants(self, variant: str, *, in_quick: bool = True) -> bool:
+        """Whether this variant is to run; some are not part of the quick form."""
+        return variant == self.only if self.only else in_quick or not self.is_quick
 
     def of(self, whole: int, quick: int) -> int:
         """How many, in this size."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent.parent
 DRAIN_SECONDS = 120.0
+"""How long the judge waits for the last job; `--drain` asks for less."""
 MIX = ("test.ok", "test.ok", "test.tiny", "test.tiny", "test.once", "test.items")
 """Repeat-safe one by one, repeat-safe in batches, guarded effects, and a ledger of items."""
 
@@ -233,12 +234,13 @@ class Lab:
         self.account.note(key, Answer.OK, time.monotonic() - begun)
         return key
 
-    def submit_many(self, kind: str, count: int, **more: Any) -> list[str]:
+    def submit_many(self, kind: str, count: int, *, priority: int = 0, **more: Any) -> list[str]:
         """Many jobs of one kind in one transaction; their keys."""
         from jobs.lifecycle.submit_many import submit_many
 
         keys, begun = [self.key() for _ in range(count)], time.monotonic()
-        submit_many(kind, [self.payload(key, **more) for key in keys], owner=self.owner)
+        payloads = [self.payload(key, **more) for key in keys]
+        submit_many(kind, payloads, owner=self.owner, priority=priority)
         self.account.note_many(keys, Answer.OK, time.monotonic() - begun)
         return keys
 
@@ -283,7 +285,7 @@ class Lab:
         """How many jobs are in these states."""
         return int(self.sql("SELECT count(*) FROM millrace_job WHERE state = ANY (%s)", [list(states)])[0][0])
 
-    def drain(self, timeout: float = DRAIN_SECONDS, meanwhile: Callable[[], object] = lambda: None) -> None:
+    def drain(self, timeout: float | None = None, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Wait until every job has ended; a system that stands still is the judge's to name."""
 
         def is_drained() -> bool:
@@ -291,7 +293,7 @@ class Lab:
             return not self.count("scheduled", "queued", "running", "retrying")
 
         try:
-            self.eventually(is_drained, timeout, "the system drains")
+            self.eventually(is_drained, timeout or DRAIN_SECONDS, "the system drains")
         except AssertionError as error:
             print(error, file=sys.stderr)
 

@@ -36,18 +36,18 @@ def run(size: Size) -> Iterator[Row]:
     with Lab() as lab:
         for point in IN_CHILD:
             for action, who in (("kill", "child"), ("kill_main", "main")):
-                if not size.is_quick or (point in QUICK and who == "child"):
+                if size.wants(f"{point}, {who}", in_quick=point in QUICK and who == "child"):
                     yield kill_worker(lab, point, action, who, size)
         for point in IN_RINGER:
-            if not size.is_quick:
+            if size.wants(point, in_quick=False):
                 yield kill_worker(lab, point, "kill", "child or main that rings", size)
         for point in NTH_IN_MAIN:
-            if not size.is_quick:
+            if size.wants(point, in_quick=False):
                 yield kill_timers(lab, point, size)
         for point in IN_FRONT:
-            if not size.is_quick or point in QUICK:
+            if size.wants(point, in_quick=point in QUICK):
                 yield kill_front(lab, point, size)
-        if not size.is_quick:
+        if size.wants("tick.after_insert", in_quick=False):
             yield kill_beat(lab)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 POINTS = ("effect.before", "effect.after", "finish.before")
 LEARNED = ("outcome_dropped", "attempt_stopped", "lease_lost")
 """What a worker logs that finds its job in other hands."""
+BETWEEN = "finish.before, the next attempt running"
 JOBS = 30
 VISIBILITY = 3.0
 """Seconds after which plain Celery's broker takes a message back: its only cure for a worker that is gone."""
@@ -27,10 +28,11 @@ def run(size: Size) -> Iterator[Row]:
     """A child stops itself at each point; then a whole worker is stopped from outside."""
     with Lab() as lab:
         for point in POINTS:
-            if not size.is_quick:
+            if size.wants(point, in_quick=False):
                 yield freeze_child(lab, point, size)
-        yield wake_in_between(lab)
-        if not size.is_quick:
+        if size.wants(BETWEEN):
+            yield wake_in_between(lab)
+        if size.wants("whole worker", in_quick=False):
             yield freeze_worker(lab)
 
 
@@ -76,7 +78,7 @@ def wake_in_between(lab: Lab) -> Row:
     verdict = lab.judge()
     for worker in workers:
         worker.stop()
-    found = row("finish.before, the next attempt running", "SIGSTOP past the lease, then SIGCONT", verdict)
+    found = row(BETWEEN, "SIGSTOP past the lease, then SIGCONT", verdict)
     return expect(found, not was_let_in, "the late finish was accepted for another's attempt")
 
 

@@ -21,8 +21,9 @@ at most."""
 def run(size: Size) -> Iterator[Row]:
     """FLUSHALL, then a kill of a Redis that keeps nothing."""
     with Lab() as lab:
-        yield forget(lab, "FLUSHALL", lambda: flush(lab), size)
-        if not size.is_quick:
+        if size.wants("FLUSHALL"):
+            yield forget(lab, "FLUSHALL", lambda: flush(lab), size)
+        if size.wants("kill -9", in_quick=False):
             yield forget(lab, "kill -9, restarted empty", lambda: restart(lab), size)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from jobs.states import State
 from tests.faults.account import Answer
@@ -11,8 +12,12 @@ from tests.faults.case import Case, Row, Size, expect, row
 from tests.faults.control.plant import Control, Plant
 from tests.faults.lab import Lab
 
+if TYPE_CHECKING:
+    from tests.worker_process import WorkerProcess
+
 BATCH = 10
 THIRD = 2
+PRIMING = 10
 CONTROL_SECONDS = 12.0
 
 
@@ -21,30 +26,34 @@ def run(size: Size) -> Iterator[Row]:
     with Lab() as lab:
         for do, who in (("kill", "child"), ("kill_main", "main")):
             for count in (1, BATCH):
-                if not size.is_quick or (do, count) == ("kill", BATCH):
+                if size.wants(f"{who}, {count}", in_quick=(do, count) == ("kill", BATCH)):
                     yield poison(lab, do, who, count, size)
 
 
 def poison(lab: Lab, do: str, who: str, count: int, size: Size) -> Row:
-    """Whatever dies is started again, as a supervisor does."""
+    """Whatever dies is started again, as a supervisor does; where mains die, there are two."""
     lab.next_round()
-    workers = [lab.worker(slots=2)]
     kind = "test.batch_fault" if count > 1 else "test.fault"
-    if count > 1:  # now the pace knows the kind, and claims batches
-        lab.submit_many(kind, 20)
-        lab.drain()
+
+    def start() -> WorkerProcess:
+        worker = lab.worker(slots=2)
+        if count > 1:
+            prime(lab, kind, worker)
+        return worker
+
+    workers = [start() for _ in range(2 if do == "kill_main" else 1)]
+    lab.drain()
     keys = submit(lab, kind, do, count)
     bad = keys[THIRD if count > 1 else 0]
 
     def start_again() -> None:
-        if workers[-1].main.poll() is not None:
-            workers[-1].stop()
-            workers.append(lab.worker(slots=2))
-            lab.struck()  # before that there was nobody who could recover
+        for place, worker in enumerate(workers):
+            if worker.main.poll() is not None:
+                worker.stop()
+                workers[place] = start()
 
     lab.drain(meanwhile=start_again)
-    if do == "kill":
-        lab.faults += deaths(lab, bad)
+    lab.faults += deaths(lab, bad)
     verdict = lab.judge()
     states = {key: lab.sql(STATE, [key])[0] for key in keys}
     stood_beside = sum(job.uncharged for job in lab.jobs() if job.key != bad)
@@ -61,8 +70,20 @@ def poison(lab: Lab, do: str, who: str, count: int, size: Size) -> Row:
     return expect(found, all(state == "succeeded" for state, *_ in others), f"siblings: {others}")
 
 
+def prime(lab: Lab, kind: str, worker: WorkerProcess) -> None:
+    """Before anything else it does some of the kind: its children know the pace, and claim batches."""
+
+    def is_primed() -> bool:
+        if set(worker.children) <= {int(line[3]) for line in lab.effects.lines()}:
+            return True
+        lab.submit_many(kind, PRIMING, priority=10)
+        return False
+
+    lab.eventually(is_primed, what="every child has done some")
+
+
 def deaths(lab: Lab, key: str) -> list[float]:
-    """When its child died: as soon as it had begun."""
+    """When its process died: as soon as it had begun."""
     (job,) = lab.sql("SELECT id FROM millrace_job WHERE payload ->> 'key' = %s", [key])[0]
     return [change.at for change in lab.changes() if change.job == job and change.after == State.RUNNING]
 

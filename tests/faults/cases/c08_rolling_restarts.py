@@ -68,7 +68,7 @@ def run(size: Size) -> Iterator[Row]:
             if not way.has_beat:
                 beat.kill()
                 beat.wait(10)
-            if not size.is_quick or name == "TERM to the group, short grace":
+            if size.wants(name, in_quick=name == "TERM to the group, short grace"):
                 yield restarts(lab, name, size)
 
 

@@ -29,9 +29,11 @@ def run(size: Size) -> Iterator[Row]:
     """Three ways to lose the database."""
     with Lab(is_durable=not size.is_quick) as lab:
         onlooker = lab.onlooker()
-        yield terminate(lab, onlooker, size)
-        if not size.is_quick:
+        if size.wants("terminate"):
+            yield terminate(lab, onlooker, size)
+        if size.wants("restart", in_quick=False):
             yield restart(lab, onlooker)
+        if size.wants("outage", in_quick=False):
             yield away(lab, onlooker)
 
 

@@ -23,7 +23,7 @@ def run(size: Size) -> Iterator[Row]:
     """Each alone on a worker of one slot, with a job behind it."""
     with Lab() as lab:
         for do in KINDS:
-            if not size.is_quick or do == "regex":
+            if size.wants(do, in_quick=do == "regex"):
                 yield limit(lab, do)
 
 

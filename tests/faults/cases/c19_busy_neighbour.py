@@ -23,8 +23,9 @@ DEFAULT_PREFETCH = "--prefetch-multiplier=4"
 def run(size: Size) -> Iterator[Row]:
     """By Redis, then by RabbitMQ, each beside plain Celery on the same broker."""
     with Lab() as lab:
-        yield beside(lab, "Redis", lab.redis.database(0), size)
-        if not size.is_quick:
+        if size.wants("Redis"):
+            yield beside(lab, "Redis", lab.redis.database(0), size)
+        if size.wants("RabbitMQ", in_quick=False):
             assert rabbit_script() is not None, MISSING
             rabbit = RabbitMQ(lab.folder / "rabbit")
             lab.closing(rabbit.stop)
