@@ -40,9 +40,9 @@ bench:  ## speed, beside eight other queues    ONLY=S1,S2 QUICK=1
 	@exec $(RUN) -m bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(QUICK),--quick)
 
-faults:  ## every fault, beside plain Celery    CASE=1,2
+faults:  ## every fault, beside plain Celery    CASE=1,2 GUARDS=1
 	$(call setup,--dev)
-	@exec $(RUN) -m tests.faults $(if $(CASE),--case $(CASE))
+	@exec $(RUN) -m tests.faults$(if $(GUARDS),.guards) $(if $(CASE),--case $(CASE))
 
 soak:  ## a long load under random kills       N=200000
 	$(call setup,--dev)

@@ -55,6 +55,16 @@ def write_soak(**found: Any) -> None:
     TABLE.write_text(page(memory))
 
 
+def write_guard(*, name: str, **found: Any) -> None:
+    """Remember what a case said without a guard, and write the page."""
+    memory = remembered()
+    memory.setdefault("guards", {})[name] = found | {
+        "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "machine": machine(),
+    }  # fmt: skip
+    MEMORY.write_text(json.dumps(memory, indent=1, sort_keys=True) + "\n")
+    TABLE.write_text(page(memory))
+
+
 def remembered() -> dict[str, Any]:
     """What earlier runs found, by case."""
     return json.loads(MEMORY.read_text()) if MEMORY.exists() else {}
@@ -63,7 +73,7 @@ def remembered() -> dict[str, Any]:
 def page(memory: dict[str, Any]) -> str:
     """The whole page."""
     cases = [part for number in all_cases() for part in section(number, memory)]
-    return "\n".join([HEAD, *summary(memory), *soak(memory), *cases])
+    return "\n".join([HEAD, *summary(memory), *soak(memory), *guards(memory), *cases])
 
 
 def summary(memory: dict[str, Any]) -> list[str]:
@@ -129,6 +139,26 @@ def soak(memory: dict[str, Any]) -> list[str]:
     for name, (megabytes, files, megabytes_after, files_after) in found["use"].items():
         lines.append(f"| {name} | {megabytes:.0f} → {megabytes_after:.0f} MB | {files} → {files_after} |")
     return [*lines, "", f"{found['at']} UTC, {found['machine']}.", ""]
+
+
+def guards(memory: dict[str, Any]) -> list[str]:
+    """What each case says when the guard that it is for is taken out of the code."""
+    found = memory.get("guards")
+    if found is None:
+        return []
+    lines = [
+        "## Guards taken out",
+        "",
+        "Each of these guards was taken out of a copy of the code, and the case that it is for had to fail:"
+        " that shows that it can. `make faults GUARDS=1` does it again.",
+        "",
+        "| guard | file | case | what the judge said without it | |",
+        "|---|---|---|---|---|",
+    ]
+    for name, one in sorted(found.items(), key=lambda item: (item[1]["case"], item[0])):
+        case = f"[{one['case']}](#case-{one['case']})" + (f", {cell(one['row'])}" if one["row"] else "")
+        lines.append(f"| {name} | `{one['file']}` | {case} | {cell(one['said'])} | {one['at']} |")
+    return [*lines, ""]
 
 
 def table_row(row: dict[str, Any]) -> str:

@@ -1,0 +1,188 @@
+"""`make faults GUARDS=1`: take out one guard at a time, and see the case fail that it is for.
+
+A case that passes without its guard proves nothing. In a temporary copy of the tree one piece of text is
+replaced, which must stand there exactly once, and a row of the case is run in its quick form: first as the
+tree is, then without the guard.
+`python -m tests.faults.guards [--case 1,9] [--no-report]`. Ends with 1 if a guard was not shown to be needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults import report
+from tests.faults.case import Size
+from tests.faults.lab import ROOT
+from tests.faults.one_case import run_apart
+
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What guards, where, and the row of a case that needs it; `text` becomes `instead`."""
+
+    name: str
+    case: int
+    row: str
+    file: str
+    text: str
+    instead: str
+    drain: float = 20.0
+    """How long the last job is waited for: without the guard it may never end."""
+
+
+GUARDS = (
+    Guard(
+        "the sweep rings again", 1, "submit.after_commit", "jobs/lifecycle/sweep.py",
+        "    for queue in queues:\n        ring(queue)\n",
+        "    assert ring\n",
+    ),
+    Guard(
+        "rescue takes back leases that ran out", 1, "claim.after_commit, main", "workers/timers.py",
+        "            rescue_expired(db=self.db)\n",
+        "            assert rescue_expired\n",
+    ),
+    Guard(
+        "what a dead attempt left undecided is uncertain", 1, "effect.after, child", "jobs/items.py",
+        "self._db.rows(TAKE_OVER, {**self._fence, \"state\": again.value})\n",
+        "self._db.rows(TAKE_OVER, {**self._fence, \"state\": ItemState.PENDING.value})\n",
+    ),
+    Guard(
+        "the fence of finish: attempt and holder", 2, "finish.before, the next attempt running",
+        "jobs/lifecycle/finish.py",
+        '    guard="job.attempt = picked.attempt AND job.holder = %(holder)s",\n',
+        "",
+    ),
+    Guard(
+        "suspects are claimed alone", 4, "main, 10", "jobs/lifecycle/rescue.py",
+        "        suspect = NOT {CHARGED},\n",
+        "        suspect = false,\n",
+        drain=60.0,
+    ),
+    Guard(
+        "an idempotency key stands for one job", 5, "submit", "jobs/lifecycle/submit.py",
+        "            if known := remember(key, job=job, print_=print_, db=db):\n"
+        "                return Submitted(known, replayed=True)\n",
+        "            remember(key, job=job, print_=print_, db=db)\n",
+    ),
+    Guard(
+        "what may have been claimed unseen is handed back", 5, "claim", "workers/runner.py",
+        "            self._hand_back()\n            ring(queue)\n",
+        "            ring(queue)\n",
+    ),
+    Guard(
+        "a broken connection is opened again", 9, "terminate", "jobs/database.py",
+        "        if self._connection is None or not self.is_open:\n",
+        "        if self._connection is None:\n",
+    ),
+    Guard(
+        "a server's last words are heard before the next statement", 9, "terminate", "jobs/database.py",
+        "            hear_last_words(self._connection)\n",
+        "            pass\n",
+    ),
+    Guard(
+        "an error that Redis answers with is a lost connection", 13, "READONLY", "workers/consumer.py",
+        "            self.connection_errors += self.channel_errors\n",
+        "            pass\n",
+    ),
+    Guard(
+        "what is no message is refused", 15, "forged", "workers/consumer.py",
+        "            refuse_garbage(conn)\n",
+        "            assert refuse_garbage\n",
+    ),
+    Guard(
+        "the fence of finish: the holder", 21, "", "jobs/lifecycle/finish.py",
+        '    guard="job.attempt = picked.attempt AND job.holder = %(holder)s",\n',
+        '    guard="job.attempt = picked.attempt",\n',
+    ),
+)  # fmt: skip
+
+
+class NotShownError(Exception):
+    """The guard could not be shown to be needed; says why."""
+
+
+def main() -> int:
+    """One guard after the other."""
+    asked = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    numbers = {int(part) for part in asked.case.split(",")} if asked.case else {one.case for one in GUARDS}
+    failed = 0
+    with copied() as tree:
+        sound: set[tuple[int, str]] = set()
+        for guard in (one for one in GUARDS if one.case in numbers):
+            print(f"\n{guard.case:>2}  without: {guard.name}   ({guard.file})", flush=True)
+            try:
+                said = shown(guard, tree, sound)
+                print(f"    ok   case {guard.case} fails: {said}", flush=True)
+            except NotShownError as error:
+                said = f"not shown: {error}"
+                failed += 1
+                print(f"    FAIL {error}", flush=True)
+            if not asked.no_report:
+                report.write_guard(
+                    name=guard.name, file=guard.file, case=guard.case, row=guard.row, said=said
+                )
+    return 1 if failed else 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.guards", description=__doc__)
+    parser.add_argument("--case", default="", help="numbers, separated by commas; all if left out")
+    parser.add_argument("--no-report", action="store_true", help="leave docs/reliability.md as it is")
+    return parser.parse_args()
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    """The tree as it stands, somewhere else."""
+    with tempfile.TemporaryDirectory(prefix="millrace-guards-") as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+        yield tree
+
+
+def shown(guard: Guard, tree: Path, sound: set[tuple[int, str]]) -> str:
+    """What the judge says without the guard; `sound` are the rows that are known to pass with all guards."""
+    file = tree / guard.file
+    with_guard = file.read_text()
+    found = with_guard.count(guard.text)
+    if found != 1:
+        raise NotShownError(f"{guard.text.strip()!r} stands {found} times in {guard.file}, not once")
+    if (guard.case, guard.row) not in sound:
+        if said := run(guard, tree):
+            raise NotShownError(f"the case fails with the guard in: {said}")
+        sound.add((guard.case, guard.row))
+    file.write_text(with_guard.replace(guard.text, guard.instead))
+    try:
+        said = run(guard, tree)
+    finally:
+        file.write_text(with_guard)
+    if not said:
+        raise NotShownError("the case passes without it")
+    return said
+
+
+def run(guard: Guard, tree: Path) -> str:
+    """What was wrong, '' if nothing; NotShownError for a case that ended without a verdict."""
+    # No byte code: the file changes within a second, and what Python compiled might seem to be newer.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    size = Size(is_quick=True, only=guard.row)
+    rows = list(run_apart(guard.case, size, guard.drain, cwd=tree, environment=environment))
+    if died := [row for row in rows if "the case itself ended" in row["injected"]]:
+        raise NotShownError(died[0]["injected"])
+    return "; ".join(violation for row in rows for violation in row["violations"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
