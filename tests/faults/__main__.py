@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from tests.faults import report
+from tests.faults import report, source
 from tests.faults.case import Size, not_built
 from tests.faults.cases import all_cases
 from tests.faults.lab import DRAIN_SECONDS
@@ -42,12 +42,13 @@ def main() -> int:
             continue
         print(f"\n{number:>2}  {case.title}   ({time_left(begun, place, len(numbers))})", flush=True)
         rows: list[dict[str, Any]] = []
+        measured_on = source.stamp(str(number))
         for row in run_apart(number, size, asked.drain):
             rows.append(row)
             failed += not row["has_passed"]
             print(report.line(row), flush=True)
             if not asked.no_report and not asked.row:
-                report.write(number, rows)
+                report.write(str(number), rows=rows, **measured_on)
     return 1 if failed else 0
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import report
+from tests.faults import report, source
 from tests.faults.case import Size
 from tests.faults.lab import ROOT
 from tests.faults.one_case import run_apart
@@ -117,7 +117,7 @@ def main() -> int:
     asked = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     numbers = {int(part) for part in asked.case.split(",")} if asked.case else {one.case for one in GUARDS}
-    failed = 0
+    failed, measured_on = 0, source.tree()
     with copied() as tree:
         sound: set[tuple[int, str]] = set()
         for guard in (one for one in GUARDS if one.case in numbers):
@@ -131,7 +131,12 @@ def main() -> int:
                 print(f"    FAIL {error}", flush=True)
             if not asked.no_report:
                 report.write_guard(
-                    name=guard.name, file=guard.file, case=guard.case, row=guard.row, said=said
+                    name=guard.name,
+                    file=guard.file,
+                    case=guard.case,
+                    row=guard.row,
+                    said=said,
+                    **measured_on,
                 )
     return 1 if failed else 0
 

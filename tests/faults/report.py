@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.faults.case import Row
 from tests.faults.cases import all_cases
+from tests.faults.source import told
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 TABLE = DOCS / "reliability.md"
@@ -35,32 +36,24 @@ this page; `make faults CASE=7` runs one. How the suite is built and what its ju
 """
 
 
-def write(number: int, rows: list[dict[str, Any]]) -> None:
-    """Remember a case's rows, and write the page."""
-    memory = remembered()
-    memory[str(number)] = {
-        "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        "machine": machine(),
-        "rows": rows,
-    }
-    MEMORY.write_text(json.dumps(memory, indent=1, sort_keys=True) + "\n")
-    TABLE.write_text(page(memory))
-
-
-def write_soak(**found: Any) -> None:
-    """Remember a soak, and write the page."""
-    memory = remembered()
-    memory["soak"] = found | {"at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "machine": machine()}
-    MEMORY.write_text(json.dumps(memory, indent=1, sort_keys=True) + "\n")
-    TABLE.write_text(page(memory))
+def write(name: str, **found: Any) -> None:
+    """Remember what a case found, or the soak, and write the page."""
+    keep(remembered() | {name: found | now()})
 
 
 def write_guard(*, name: str, **found: Any) -> None:
     """Remember what a case said without a guard, and write the page."""
     memory = remembered()
-    memory.setdefault("guards", {})[name] = found | {
-        "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "machine": machine(),
-    }  # fmt: skip
+    keep(memory | {"guards": memory.get("guards", {}) | {name: found | now()}})
+
+
+def now() -> dict[str, str]:
+    """When and where."""
+    return {"at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "machine": machine()}
+
+
+def keep(memory: dict[str, Any]) -> None:
+    """For the next run, and for people."""
     MEMORY.write_text(json.dumps(memory, indent=1, sort_keys=True) + "\n")
     TABLE.write_text(page(memory))
 
@@ -117,7 +110,12 @@ def section(number: int, memory: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [table_row(row) for row in found["rows"]]
-    return [*lines, "", f"{found['at']} UTC, {found['machine']}.", ""]
+    return [*lines, "", measured(found), ""]
+
+
+def measured(found: dict[str, Any]) -> str:
+    """When, where and on what."""
+    return f"{found['at']} UTC, {found['machine']}, {told(found)}."
 
 
 def soak(memory: dict[str, Any]) -> list[str]:
@@ -138,7 +136,7 @@ def soak(memory: dict[str, Any]) -> list[str]:
     ]
     for name, (megabytes, files, megabytes_after, files_after) in found["use"].items():
         lines.append(f"| {name} | {megabytes:.0f} → {megabytes_after:.0f} MB | {files} → {files_after} |")
-    return [*lines, "", f"{found['at']} UTC, {found['machine']}.", ""]
+    return [*lines, "", measured(found), ""]
 
 
 def guards(memory: dict[str, Any]) -> list[str]:
@@ -152,12 +150,14 @@ def guards(memory: dict[str, Any]) -> list[str]:
         "Each of these guards was taken out of a copy of the code, and the case that it is for had to fail:"
         " that shows that it can. `make faults GUARDS=1` does it again.",
         "",
-        "| guard | file | case | what the judge said without it | |",
+        "| guard | file | case | what the judge said without it | measured |",
         "|---|---|---|---|---|",
     ]
     for name, one in sorted(found.items(), key=lambda item: (item[1]["case"], item[0])):
         case = f"[{one['case']}](#case-{one['case']})" + (f", {cell(one['row'])}" if one["row"] else "")
-        lines.append(f"| {name} | `{one['file']}` | {case} | {cell(one['said'])} | {one['at']} |")
+        lines.append(
+            f"| {name} | `{one['file']}` | {case} | {cell(one['said'])} | {one['at']}, {told(one)} |"
+        )
     return [*lines, ""]
 
 

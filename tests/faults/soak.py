@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.faults import report
+from tests.faults import report, source
 from tests.faults.judge import Budgets
 from tests.faults.lab import Lab
 
@@ -190,6 +190,7 @@ def main() -> int:
     """The whole run; 1 if the judge found anything."""
     asked = arguments()
     print(f"{asked.jobs:,} jobs, a kill about every {asked.every:g} s, seed {asked.seed}", flush=True)
+    measured_on = source.stamp("soak")
     with Lab() as lab:
         soak = Soak(lab, random.Random(asked.seed), asked.every)
         begun = time.monotonic()
@@ -214,9 +215,10 @@ def main() -> int:
     for violation in verdict.violations:
         print(f"  {violation}")
     if not asked.no_report:
-        report.write_soak(
-            jobs=verdict.jobs, seconds=spent, kills=dict(soak.kills), lost=verdict.lost,
-            doubled=verdict.doubled, uncertain=verdict.uncertain, violations=verdict.violations,
+        report.write(
+            "soak", **measured_on, jobs=verdict.jobs, seconds=spent, kills=dict(soak.kills),
+            lost=verdict.lost, doubled=verdict.doubled, uncertain=verdict.uncertain,
+            violations=verdict.violations,
             use={name: [was.megabytes, was.descriptors, now.megabytes, now.descriptors]
                  for name, (was, now) in both.items()},
         )  # fmt: skip

@@ -1,12 +1,35 @@
 """The table says what was measured, no more and no less."""
 
-from tests.faults import report
+from tests.faults import report, source
 from tests.faults.case import Row
 from tests.faults.control.plant import Control
 
 
 def test_the_page_is_what_the_runs_remember() -> None:
     assert report.page(report.remembered()) == report.TABLE.read_text()
+
+
+def test_no_result_is_older_than_its_case() -> None:
+    to_run = source.stale(report.remembered())
+
+    assert not to_run, f"The judge or these cases changed since they were measured: run {'; '.join(to_run)}"
+
+
+def test_a_case_that_changed_is_named() -> None:
+    memory = {name: {"source": source.fingerprint(name)} for name in ("1", "2", "soak")}
+    assert source.stale(memory | {"guards": {}}) == []
+
+    memory |= {"2": {"source": "of another day"}, "12": {}, "soak": {}}
+    assert source.stale(memory) == ["make faults CASE=2,12", "make soak"]
+
+
+def test_the_page_says_on_what_a_result_was_measured() -> None:
+    assert source.told({"commit": "abc1234", "is_dirty": False}) == "at abc1234"
+    assert (
+        source.told({"commit": "abc1234", "is_dirty": True})
+        == "at abc1234, with changes that are in no commit"
+    )
+    assert "nobody noted" in source.told({})
 
 
 def test_a_row_that_failed_says_so_in_bold() -> None:
