@@ -11,11 +11,13 @@ from typing import Any
 
 from tests.faults import lab, report
 from tests.faults.apart import Apart
-from tests.faults.case import Size
+from tests.faults.case import Row, Size
 from tests.faults.cases import all_cases
 
 ROW = "row: "
 """How a case's process marks what it found among what it says."""
+TIMED = ("I9:", "I11:")
+"""The invariants that are about time."""
 CASE_SECONDS = 1800.0
 """No case takes longer; one that does hangs."""
 
@@ -27,11 +29,19 @@ def run_here(number: int, size: Size, drain: float) -> None:
     try:
         for row in all_cases()[number].run(size):
             is_empty = False
-            print(ROW + json.dumps(row.as_json()), flush=True)
+            print(ROW + json.dumps((untimed(row) if size.is_quick else row).as_json()), flush=True)
         assert not is_empty, f"case {number} has no row {size.only!r}"
     except AssertionError as error:
         traceback.print_exc()
         print(ROW + json.dumps(report.broken(str(error))), flush=True)
+
+
+def untimed(row: Row) -> Row:
+    """The quick form is a part of the tests, on machines that have more to do: it judges no time."""
+    slow = [said for said in row.violations if said.startswith(TIMED)]
+    row.violations = [said for said in row.violations if said not in slow]
+    row.note = "; ".join(filter(None, [row.note, *(f"not judged here: {said}" for said in slow)]))
+    return row
 
 
 def run_apart(

@@ -3,6 +3,7 @@
 from tests.faults import report, source
 from tests.faults.case import Row
 from tests.faults.control.plant import Control
+from tests.faults.one_case import untimed
 
 
 def test_the_page_is_what_the_runs_remember() -> None:
@@ -64,3 +65,10 @@ def test_a_case_that_did_not_run_says_why() -> None:
 
     assert "waits for the mail engine" in page
     assert "not run yet" in page
+
+
+def test_the_quick_form_judges_no_time() -> None:
+    found = Row("v", "i", 1, 0, 0, 0, 9.9, violations=["I9: seconds to recover: 1 (9.9 of 5.5)", "I4: twice"])
+
+    assert untimed(found).violations == ["I4: twice"]
+    assert "9.9 of 5.5" in found.note
