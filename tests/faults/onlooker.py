@@ -83,8 +83,9 @@ class Onlooker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            looks = self.looks  # of this round: what is seen of it once the next has begun counts for neither
             for path in ("/readyz", "/jobs", *(f"/jobs/{job}" for job in self._watched)):
-                self.looks.append(self._look(path))
+                looks.append(self._look(path))
             self._stopping.wait(PAUSE_SECONDS)
 
     def _look(self, path: str) -> Look:
