@@ -21,7 +21,7 @@ help:  ## this list
 	@printf '\n  \033[1mMillrace\033[0m  background work that is never lost and never finished twice\n\n'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  \033[36m%-22s\033[0m %s\n' "$${name#  }" "$$text"; done
-	@printf '\n  %s\n\n' 'Python is the newest found, or PYTHON=/path/to/python. Everything stays inside this folder.'
+	@printf '\n  %s\n\n' 'Python is the first that fits, or PYTHON=/path/to/python. Everything stays inside this folder.'
 
 demo:  ## one real job of every kind, watched     ONCE=1 ends after the table
 	$(call setup)

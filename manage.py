@@ -8,8 +8,11 @@ import sys
 def main() -> None:
     """Run one management command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    try:
+        from django.core.exceptions import ImproperlyConfigured
+        from django.core.management import execute_from_command_line
+    except ModuleNotFoundError:
+        sys.exit("This Python has no Django. Run .venv/bin/python manage.py …; `make demo` sets .venv up.")
 
     try:
         execute_from_command_line(sys.argv)

@@ -110,7 +110,7 @@ def unserved(lines: list[Line]) -> Iterator[Finding]:
                 f"{line.many} in the queue {line.queue}, the next one since {span(line.age)},"
                 " and no worker listens.",
                 why="None of them starts.",
-                remedy=f"{START} -Q {line.queue}   (without -Q a worker listens to every queue)",
+                remedy=f"{START} -Q {line.queue}   (without -Q it hears the queues of the kinds it knows)",
             )
 
 

@@ -74,7 +74,8 @@ def nobody(takers: list[Announced]) -> Iterator[Finding]:
 
 def gone(announced: list[Announced]) -> Iterator[Finding]:
     """Workers that leave say so; these did not."""
-    silent = [worker for worker in announced if not worker.is_heard]
+    there = {worker.name for worker in announced if worker.is_heard}  # started again under the same name
+    silent = [worker for worker in announced if not worker.is_heard and worker.name not in there]
     if silent:
         yield warning(
             "workers.silent",
@@ -130,5 +131,5 @@ def unserved(takers: list[Announced]) -> Iterator[Finding]:
             "workers.unserved",
             f"No worker listens to the queue {queue}, where {some(names)} would wait.",
             why="Jobs of these kinds are accepted, and none starts.",
-            remedy=f"{START} -Q {queue}   (without -Q a worker listens to every queue)",
+            remedy=f"{START} -Q {queue}   (without -Q it hears the queues of the kinds it knows)",
         )

@@ -151,4 +151,10 @@ def limit_lines() -> list[LimitLine]:
 def worker_lines() -> list[dict[str, Any]]:
     """Every worker that announced itself, those that fell silent included."""
     live = {row[0] for row in DJANGO.rows(HEARD, {"silent": silent_seconds()})}
-    return [{"worker": worker, "is_live": worker.id in live} for worker in Worker.objects.order_by("name")]
+    workers = list(Worker.objects.order_by("name", "started_at"))
+    there = {worker.name for worker in workers if worker.id in live}
+    return [
+        {"worker": worker, "is_live": worker.id in live}
+        for worker in workers
+        if worker.id in live or worker.name not in there  # one that was started again is not missed
+    ]

@@ -87,3 +87,14 @@ def test_workers_say_whether_they_are_heard(office):
     states = dict(zip(re.findall(r"<strong>(here|silent|leaving)</strong>", text),
                       re.findall(r"</svg>\s*(live|silent|draining)</span>", text), strict=True))  # fmt: skip
     assert states == {"here": "live", "silent": "silent", "leaving": "draining"}
+
+
+def test_a_worker_that_was_started_again_is_not_missed(office):
+    make_worker("one", "deep", beat_at=timezone.now() - timedelta(hours=1), pid=111)
+    make_worker("one", "deep", pid=222)
+    make_worker("two", "deep", beat_at=timezone.now() - timedelta(hours=1), pid=333)
+
+    text = office.get("/queues").content.decode()
+
+    assert "process 222" in text and "process 333" in text
+    assert "process 111" not in text

@@ -53,6 +53,13 @@ def test_no_worker_at_all_is_a_problem(look: Look) -> None:
     assert found.remedy.startswith("celery -A celery_app worker")
 
 
+def test_a_worker_that_was_started_again_under_its_name_is_not_missed(look: Look) -> None:
+    make_worker("w1@here", silent_for=120)
+    make_worker("w1@here")
+
+    assert "workers.silent" not in ids(look("workers"))
+
+
 def test_a_real_worker_that_listens_to_everything_is_ok(look: Look, start_worker: StartWorker) -> None:  # noqa: F811
     start_worker()
 
