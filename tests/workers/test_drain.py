@@ -12,8 +12,10 @@ from celery_app import app
 from jobs.lifecycle.submit import submit_job
 from jobs.lifecycle.submit_many import submit_many
 from jobs.models import Job, JobEvent
+from tests import embedded_servers
+from tests.faults.proxy import Proxy
 from tests.waiting import eventually
-from tests.worker_process import WorkerProcess
+from tests.worker_process import WorkerProcess, database_url
 from tests.workers.conftest import StartWorker
 from tests.workers.test_bad_luck import pid_of, running
 from tests.workers.test_work import ended
@@ -130,6 +132,28 @@ def test_what_stood_in_the_batch_of_a_kind_that_obeys_nothing_is_handed_back_too
     worker.wait(60)
     for job in jobs:
         assert_handed_back(job)
+
+
+@pytest.mark.parametrize("fault", [Proxy.cut, Proxy.black_hole])
+def test_a_database_that_is_away_holds_up_no_stop(
+    fault: Callable[[Proxy], object], start_worker: StartWorker, alice: User, tmp_path: Path
+) -> None:
+    """The main waits a few seconds for the burial, as for its farewell; then the lease has to run out."""
+    server = embedded_servers.POSTGRES
+    if server is None:
+        pytest.skip("needs servers of our own, not MILLRACE_TEST_EXTERNAL")
+    proxy = Proxy(server.port)
+    away = database_url().replace(str(server.port), str(proxy.port))
+    worker = start_worker(slots=1, DRAIN_SECONDS="0.3", LEASE_SECONDS="60", DATABASE_URL=away)
+    job = submit_job("test.fault", {"do": "swallow", "gate": str(tmp_path / "never")}, owner=alice).id
+    running(job)
+
+    fault(proxy)
+    worker.signal(signal.SIGTERM)
+
+    assert worker.wait(30) == 0
+    proxy.close()
+    assert Job.objects.get(pk=job).state == "running"
 
 
 def test_a_child_that_dies_while_its_worker_stops_is_buried_by_the_main(
