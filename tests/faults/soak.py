@@ -18,11 +18,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
 from tests.faults import report, source
+from tests.faults.descriptors import by_kind
 from tests.faults.judge import Budgets
 from tests.faults.lab import Lab
 
@@ -49,6 +50,8 @@ class Use:
     pid: int
     megabytes: float
     descriptors: int
+    kinds: Counter[str] = field(default_factory=Counter)
+    """What the descriptors are → how many."""
 
 
 class Soak:
@@ -90,7 +93,8 @@ class Soak:
         pids = {"worker": self.spared.pid, "Beat": self.beat.pid}
         pids |= {f"worker, child {slot}": child for slot, child in enumerate(self.children, start=1)}
         pids |= {"Redis": self.lab.redis.pid or 0, "PostgreSQL": self.lab.postgres.pid or 0}
-        return {name: use(pid) for name, pid in sorted(pids.items())}
+        servers = {self.lab.redis.port: "Redis", self.lab.postgres.port: "PostgreSQL"}
+        return {name: use(pid, servers) for name, pid in sorted(pids.items())}
 
     def is_whole(self) -> bool:
         """Whether the worker that nobody killed is the one it was, children included."""
@@ -130,10 +134,10 @@ class Soak:
         )
 
 
-def use(pid: int) -> Use:
-    """Of one process, now."""
+def use(pid: int, servers: dict[int, str]) -> Use:
+    """Of one process, now; `servers` names the one behind a port."""
     process = psutil.Process(pid)
-    return Use(pid, process.memory_info().rss / 1e6, process.num_fds())
+    return Use(pid, process.memory_info().rss / 1e6, process.num_fds(), by_kind(pid, servers))
 
 
 def comparable(before: dict[str, Use], after: dict[str, Use]) -> dict[str, tuple[Use, Use]]:
@@ -154,6 +158,13 @@ def grown(both: dict[str, tuple[Use, Use]]) -> list[str]:
         if is_odd or now.megabytes > MOST_MEMORY * was.megabytes:
             found.append(name)
     return found
+
+
+def moved(was: Use, now: Use) -> str:
+    """Of which kind there are more or fewer, in words: ` (pipe +2, Redis, close wait +1)`."""
+    change = {kind: now.kinds[kind] - was.kinds[kind] for kind in was.kinds | now.kinds}
+    said = ", ".join(f"{kind} {more:+}" for kind, more in sorted(change.items()) if more)
+    return f" ({said})" if said else ""
 
 
 def kill(pid: int) -> None:
@@ -210,7 +221,7 @@ def main() -> int:
     for name, (was, now) in both.items():
         print(
             f"  {name:<20} {was.megabytes:6.1f} → {now.megabytes:6.1f} MB,"
-            f" {was.descriptors:>3} → {now.descriptors:>3} descriptors"
+            f" {was.descriptors:>3} → {now.descriptors:>3} descriptors{moved(was, now)}"
         )
     for violation in verdict.violations:
         print(f"  {violation}")
