@@ -13,7 +13,6 @@ from contextlib import suppress
 import structlog
 from celery.events.event import get_exchange
 from kombu import Connection, Producer
-from kombu.entity import TRANSIENT_DELIVERY_MODE as TRANSIENT
 
 from celery_app import SOCKET_SECONDS, app
 from jobs.attempt import Claimed, Outcome
@@ -26,6 +25,8 @@ log = structlog.get_logger(__name__)
 BUFFERED = 200
 QUIET_SECONDS = 10.0
 """How long events are left unsent after the broker refused some."""
+TRANSIENT = 1
+"""AMQP's delivery mode: a broker need not keep the message over its own restart."""
 SEVERAL = "task.multi"
 """The routing key of a message that holds a list of task events."""
 
