@@ -1,4 +1,7 @@
-"""Where a new job begins: its state, whether it may stand in line at once, and at which turn."""
+"""Where new jobs begin: their state, whether they may stand in line at once, and at which turn.
+
+A single job asks the same within the statement that writes it: submit.py.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,9 @@ from jobs.lifecycle.turn import step, turn
 from jobs.limit import Bound
 from jobs.states import State
 
-BEGIN = f"""
-    SELECT clock_timestamp(), NOT {held("%(queue)s", "%(kind)s")},
-           {turn("%(queue)s", "%(priority)s", "%(owner)s")}, {step("%(owner)s")}
-"""
+KNOWN = f"NOT {held('%(queue)s', '%(kind)s')}"
+FIRST_TURN = turn("%(queue)s", "%(priority)s", "%(owner)s")
+BEGIN = f"SELECT clock_timestamp(), {KNOWN}, {FIRST_TURN}, {step('%(owner)s')}"  # noqa: S608 - constants of ours
 
 
 class Beginning(NamedTuple):
@@ -38,7 +40,7 @@ class Beginning(NamedTuple):
 def begin(
     kind: str, queue: str, priority: int, owner: int, run_at: datetime | None, *, db: Database = DJANGO
 ) -> Beginning:
-    """Where a new job begins."""
+    """Where new jobs of one call begin."""
     params = {"kind": kind, "queue": queue, "priority": priority, "owner": owner, "silent": silent_seconds()}
     now, is_known, first, apart = db.rows(BEGIN, params)[0]
     if run_at is not None and run_at > now:

@@ -20,7 +20,8 @@ from jobs.database import DJANGO, Database
 from jobs.errors import Refusal
 from jobs.failpoints import reach
 from jobs.idempotency import Key, fingerprint, remember
-from jobs.lifecycle.begin import begin
+from jobs.lifecycle.begin import FIRST_TURN, KNOWN
+from jobs.lifecycle.known import silent_seconds
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import asked, dump
 from jobs.limit import as_json, bounds_of
@@ -34,8 +35,17 @@ COLUMNS = (
     "id, kind, queue, state, ready, held_by, limits, turn, priority, run_at, payload, owner_id, group_id,"
     " door, rerun_of"
 )
-PLACES = ", ".join(f"%({name})s" for name in COLUMNS.split(", "))
-INSERT = f"INSERT INTO millrace_job ({COLUMNS}) VALUES ({PLACES})"  # noqa: S608 - constants of ours
+# One trip to the server: where a job begins is asked where it is written.
+INSERT = f"""
+    INSERT INTO millrace_job ({COLUMNS})
+    SELECT %(id)s::uuid, %(kind)s, %(queue)s, CASE WHEN due THEN 'queued' ELSE 'scheduled' END,
+           due AND known AND limits IS NULL, CASE WHEN due AND known THEN limits -> 0 ->> 0 END, limits,
+           CASE WHEN due THEN {FIRST_TURN} ELSE 0 END, %(priority)s, %(run_at)s::timestamptz,
+           %(payload)s::jsonb, %(owner)s, %(group)s::integer, %(door)s, %(rerun_of)s::uuid
+      FROM (SELECT coalesce(%(run_at)s::timestamptz <= clock_timestamp(), true) AS due, {KNOWN} AS known,
+                   %(limits)s::jsonb AS limits) AS beginning
+    RETURNING ready, held_by
+"""  # noqa: S608 - constants of ours
 
 
 class Submitted(NamedTuple):
@@ -74,18 +84,17 @@ def submit_job(
             print_ = fingerprint(kind, asked(model, text, db), place.queue, priority, run_at)
             if known := remember(key, job=job, print_=print_, db=db):
                 return Submitted(known, replayed=True)
-        start = begin(kind, place.queue, priority, owner.pk, run_at, db=db)
-        limits = bounds_of(declared.limits, model, owner.pk)
-        row = (
-            job, kind, place.queue, start.state.value, start.ready(limits), start.held_by(limits),
-            as_json(limits), start.turn, priority, run_at, text, owner.pk, group.pk if group else None,
-            door, rerun_of,
-        )  # fmt: skip
-        db.rows(INSERT, dict(zip(COLUMNS.split(", "), row, strict=True)))
+        limits = as_json(bounds_of(declared.limits, model, owner.pk))
+        row = {
+            "id": job, "kind": kind, "queue": place.queue, "limits": limits, "priority": priority,
+            "run_at": run_at, "payload": text, "owner": owner.pk, "group": group.pk if group else None,
+            "door": door, "rerun_of": rerun_of, "silent": silent_seconds(),
+        }  # fmt: skip
+        ((is_ready, held_by),) = db.rows(INSERT, row)
         record_parts(declared, [(job, model)], db)
-        db.after_commit(lambda: told(kind, place.queue, 1, is_ready=start.ready(limits)))
-        if start.held_by(limits):
-            look_again([as_json(limits)], db=db)
+        db.after_commit(lambda: told(kind, place.queue, 1, is_ready=is_ready))
+        if held_by:
+            look_again([limits], db=db)
         reach("submit.before_commit")
     return Submitted(job, replayed=False)
 
