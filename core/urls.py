@@ -14,6 +14,7 @@ handler404 = "jobs.pages.answers.not_found"
 handler500 = "jobs.pages.answers.server_error"
 
 urlpatterns = [
+    path("api/v1/", include("jobs.api.urls")),
     path("", include("jobs.pages.urls")),
     path("admin/", admin.site.urls),
     path("flower", RedirectView.as_view(url="/flower/")),

@@ -51,6 +51,8 @@ class Conf:
     """The largest file one form or command may hand in."""
     link_hours: float = 24
     """How long a signed link (a download, a thank-you page) is good for."""
+    token_seconds: float = 5
+    """How long a process believes what it read about a token: so long one revoked elsewhere may live on."""
     public_per_hour: int = 20
     """How many jobs one address may submit to public kinds in an hour."""
     contact_email: str = ""

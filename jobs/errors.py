@@ -10,7 +10,9 @@ MillraceError
 │   └── NotPossible        the job's state does not allow this act
 ├── NotFound               no such job for this person (others' jobs look the same)
 │   └── Gone               the job existed and was purged
+├── BadToken               a program's token is no token, or has ended
 ├── LeaseLost              another attempt owns the job now; this one's outcome is dropped
+├── InFlight               the first request with this idempotency key is still being answered
 ├── Busy                   too many requests from one address or owner; ask again later
 └── JobError               raised by kinds
     ├── Failed             this attempt failed and may be tried again
@@ -102,6 +104,12 @@ class Gone(NotFound):
     code = "gone"
 
 
+class BadToken(MillraceError):
+    """A program's token is no token of ours, or is one no more."""
+
+    code = "bad_token"
+
+
 class LeaseLost(MillraceError):
     """Another attempt owns the job now."""
 
@@ -109,6 +117,12 @@ class LeaseLost(MillraceError):
 
     def __init__(self, job: UUID, attempt: int) -> None:
         super().__init__(f"Attempt {attempt} of job {job} no longer holds its lease; its outcome is dropped.")
+
+
+class InFlight(MillraceError):
+    """The first request with this idempotency key is still being answered."""
+
+    code = "key_in_flight"
 
 
 class Busy(MillraceError):

@@ -1,18 +1,21 @@
 """Idempotency keys: the same asking twice is one job.
 
 The key's row is written in the job's transaction. A rival with the same key waits for that transaction to
-end, then finds the job (or, after a rollback, makes it).
+end, then finds the job (or, after a rollback, makes it). A person who clicked twice, a command and a
+schedule want that; a program is told at once that the first request is on its way (`recall`). The lock that
+tells it is the transaction's own, so it ends with it however that ends, and a pooler may stand between.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobs.conf import conf
 from jobs.database import Database
-from jobs.errors import KeyReused, Refusal
+from jobs.errors import InFlight, KeyReused, Refusal
 from jobs.text import storable
 
 REMEMBER = """
@@ -25,6 +28,19 @@ REMEMBER = """
     RETURNING job
 """
 RECALL = "SELECT job, fingerprint FROM millrace_idempotency_key WHERE scope = %(scope)s AND key = %(key)s"
+ALONE = "SELECT pg_try_advisory_xact_lock(%(lock)s)"
+ANSWER = """
+    SELECT fingerprint, answer::text FROM millrace_idempotency_key
+     WHERE scope = %(scope)s AND key = %(key)s AND expires_at > clock_timestamp()
+"""
+KEEP = """
+    INSERT INTO millrace_idempotency_key AS known (scope, key, fingerprint, answer, expires_at)
+    VALUES (%(scope)s, %(key)s, %(fingerprint)s, %(answer)s::jsonb,
+            clock_timestamp() + make_interval(secs => %(seconds)s))
+    ON CONFLICT (scope, key) DO UPDATE
+       SET fingerprint = excluded.fingerprint, answer = excluded.answer, job = NULL,
+           expires_at = excluded.expires_at
+"""
 LONGEST = 255
 HOUR = 3600.0
 
@@ -67,3 +83,34 @@ def remember(key: Key, *, job: UUID, print_: str, db: Database) -> UUID | None:
             "Use a new key, or send the same payload."
         )
     return UUID(str(known))
+
+
+def recall(key: Key, *, print_: str, db: Database) -> dict[str, Any] | None:
+    """What was answered to this key, or None; call it in the transaction that keeps the answer.
+
+    Raises InFlight while another transaction answers the same key, KeyReused if it stands for something else.
+    """
+    if not db.rows(ALONE, {"lock": lock_of(key)})[0][0]:
+        raise InFlight("The first request with this key is still being answered. Send the same again soon.")
+    # A statement of its own: its snapshot sees what the lock's last holder committed.
+    rows = db.rows(ANSWER, key._asdict())
+    if not rows:
+        return None
+    if rows[0][0] != print_:
+        raise KeyReused(
+            f"The key {key.key!r} was used before, for another request. Use a new key, or send the same."
+        )
+    answer: dict[str, Any] = json.loads(rows[0][1])
+    return answer
+
+
+def keep_answer(key: Key, answer: dict[str, Any], *, print_: str, db: Database) -> None:
+    """Keep what is about to be answered, in the transaction of what it tells."""
+    params = {"fingerprint": print_, "answer": json.dumps(answer), "seconds": conf().keep_key_hours * HOUR}
+    db.rows(KEEP, params | key._asdict())
+
+
+def lock_of(key: Key) -> int:
+    """The number of the advisory lock: 64 bits, as PostgreSQL takes them."""
+    digest = hashlib.sha256(f"{key.scope}\x1f{key.key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

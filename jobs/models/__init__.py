@@ -11,6 +11,7 @@ from jobs.models.log_line import LogLine
 from jobs.models.progress import Progress
 from jobs.models.queue import Queue
 from jobs.models.tally import Tally
+from jobs.models.token import Token
 from jobs.models.tombstone import Tombstone
 from jobs.models.worker import Worker
 
@@ -29,6 +30,7 @@ __all__ = [
     "Queue",
     "Share",
     "Tally",
+    "Token",
     "Tombstone",
     "Worker",
 ]

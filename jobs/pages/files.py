@@ -36,6 +36,11 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'"
 @signed_in
 def artifact(request: HttpRequest, token: str) -> HttpResponseBase:
     """The file's bytes; `?save` always saves."""
+    return hand_out(request, token)
+
+
+def hand_out(request: HttpRequest, token: str) -> HttpResponseBase:
+    """What a signed link leads to, for whoever may read it; raises Gone or NotFound."""
     found = open_link(token)
     if not may_read(request, found):
         raise NotFound("There is no such file, or it is not yours to see.")

@@ -1,0 +1,119 @@
+"""How this door answers: JSON of our own making, and every error as a problem."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from jobs.api.problems import CATALOGUE, Refused, Wrong, pointer, problem
+from jobs.errors import BadPayload, Busy, InFlight, MillraceError, Problem
+
+log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 5
+"""When to ask again while the database is away."""
+CHALLENGE = 'Bearer realm="millrace"'
+
+
+def answer(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """A JSON document."""
+    return answer_text(json.dumps(body, ensure_ascii=False), status=status, headers=headers)
+
+
+def answer_text(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """JSON that was written before. Private: what one person may see is kept for nobody else."""
+    found = HttpResponse(text, status=status, content_type="application/json")
+    found["Cache-Control"] = "private, no-cache"
+    for name, value in (headers or {}).items():
+        found[name] = value
+    return found
+
+
+def refused(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The one place that turns errors into answers."""
+    match error:
+        case Refused():
+            return problem(request, error.code, str(error), errors=error.errors, headers=error.headers)
+        case MillraceError():
+            return of_ours(request, error)
+        case ValidationError():
+            return unfit(request, error)
+        case AuthenticationError():
+            detail = "This door wants to know who asks: send Authorization: Bearer mill_…"
+            return problem(request, "no_token", detail, headers={"WWW-Authenticate": CHALLENGE})
+        case HttpError() if isinstance(error.__cause__, MillraceError):
+            return refused(request, error.__cause__)
+        case RequestDataTooBig():
+            detail = "A body of JSON may have 2 MB. Send less at once, or files by POST /uploads."
+            return problem(request, "too_large", detail)
+        case Http404():
+            return problem(request, "not_found", f"There is nothing at {request.path}.")
+        case UnreadablePostError() | MultiPartParserError() | TooManyFieldsSent() | SuspiciousOperation():
+            return problem(request, "bad_request", f"The body could not be read: {error}")
+        case HttpError():
+            return problem(request, "bad_request", str(error))
+        case OperationalError() | InterfaceError():
+            return away(request, error)
+        case _:
+            log.exception("api_failed", path=request.path, method=request.method, exc_info=error)
+            return problem(request, "internal", "Something broke on our side. It has been written down.")
+
+
+def of_ours(request: HttpRequest, error: MillraceError) -> HttpResponse:
+    """An error of the verbs, under its own code where the catalogue has it."""
+    headers = {}
+    wrong: list[Wrong] = []
+    if isinstance(error, Busy):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, BadPayload):
+        wrong = [misfit(found) for found in error.problems]
+    code = error.code if error.code in CATALOGUE else "refused"
+    if isinstance(error, InFlight):
+        headers["Retry-After"] = "1"
+    if code == "bad_token":
+        headers["WWW-Authenticate"] = f'{CHALLENGE}, error="invalid_token"'
+    return problem(request, code, str(error), errors=wrong, headers=headers)
+
+
+def misfit(found: Problem) -> Wrong:
+    """What a kind says about its payload, as a place in the body that was sent."""
+    return Wrong(pointer(("payload", *found.where)), found.why, "bad_payload")
+
+
+def unfit(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """What does not fit the operation's own declaration."""
+    wrong = [place(found) for found in error.errors]
+    detail = "; ".join(f"{each.pointer or 'the body'}: {each.detail}" for each in wrong[:3])
+    return problem(request, "invalid", detail, errors=wrong)
+
+
+def place(found: Mapping[str, Any]) -> Wrong:
+    """A finding of pydantic's. The body's places are JSON pointers, a parameter is called by its name."""
+    source, *steps = found["loc"]
+    where = pointer(steps[1:]) if source == "body" else f"{source}:{'.'.join(map(str, steps[-1:]))}"
+    return Wrong(where, str(found["msg"]), str(found["type"]))
+
+
+def misfits(error: pydantic.ValidationError) -> list[Wrong]:
+    """The findings about a part of a body that was validated apart."""
+    return [
+        Wrong(pointer(found["loc"]), found["msg"], found["type"])
+        for found in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+
+
+def away(request: HttpRequest, error: DatabaseError) -> HttpResponse:
+    """The database did not answer, or broke off: the transaction is gone, so nothing was done."""
+    log.warning("api_unavailable", path=request.path, error=str(error).strip())
+    detail = "The database cannot be asked right now. Nothing was done; send the same again."
+    return problem(request, "unavailable", detail, headers={"Retry-After": str(AGAIN_SECONDS)})

@@ -1,0 +1,32 @@
+"""The API as a whole: its routers, and that every error of theirs is a problem."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+
+from jobs.api import files, jobs, kinds, me
+from jobs.api.answers import refused
+from jobs.api.body import StrictParser
+
+
+class Door(NinjaAPI):
+    """Whatever goes wrong, one place answers: ninja's own handlers are never asked."""
+
+    def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
+        return refused(request, exc)
+
+
+api = Door(
+    title="Millrace",
+    version="1",
+    description="Background work that loses nothing and ends nothing twice.",
+    urls_namespace="millrace_api",
+    parser=StrictParser(),
+    openapi_url=None,
+    docs_url=None,
+)
+for router in (jobs.router, kinds.router, files.router, me.router):
+    api.add_router("", router)

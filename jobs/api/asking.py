@@ -1,0 +1,122 @@
+"""One asking by program: checked, submitted, and answered with where to look."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from uuid import UUID
+
+import pydantic
+from django.contrib.auth.models import Group
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from jobs.api.answers import answer
+from jobs.api.auth import must_submit
+from jobs.api.problems import Refused, Wrong
+from jobs.api.schemas import JobIn
+from jobs.api.shown import job_links, time
+from jobs.database import DJANGO
+from jobs.errors import BadPayload, NotAllowed, Problem
+from jobs.lifecycle.known import LIVE, silent_seconds
+from jobs.lifecycle.submit import submit_job
+from jobs.models import Queue
+from jobs.owners import can_operate, teams
+from jobs.registry import KINDS, Kind
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+DOOR = "api"
+RETRY_AFTER = "1"
+"""When to look first; most jobs have ended by then."""
+SERVED = f"SELECT 1 FROM millrace_worker WHERE {LIVE} AND %(queue)s = ANY (queues) LIMIT 1"  # noqa: S608
+
+
+class Asking(NamedTuple):
+    """What was asked, checked as far as it can be without accepting it."""
+
+    kind: Kind
+    payload: pydantic.BaseModel
+    queue: str
+    priority: int
+    run_at: datetime | None
+    group: Group | None
+
+    @classmethod
+    def read(cls, request: HttpRequest, given: JobIn) -> Asking:
+        """Raises UnknownKind, BadPayload, NotAllowed or Refused."""
+        must_submit(request)
+        kind = KINDS.find(given.kind)
+        payload = read_payload(kind, given.payload)
+        if given.priority and not can_operate(request.user):
+            raise NotAllowed("Only operators change priorities. Leave `priority` out.")
+        return cls(
+            kind=kind,
+            payload=payload,
+            queue=known_queue(given.queue, kind),
+            priority=given.priority,
+            run_at=given.run_at,
+            group=team(request, given.group),
+        )
+
+    def submit(self, request: HttpRequest, *, rerun_of: UUID | None = None) -> UUID:
+        """Accept the job, in the transaction at hand if there is one."""
+        return submit_job(
+            self.kind.name, self.payload, owner=cast("User", request.user), group=self.group,
+            queue=self.queue, priority=self.priority, run_at=self.run_at, door=DOOR, rerun_of=rerun_of,
+        ).id  # fmt: skip
+
+    def accepted(self, job: UUID) -> dict[str, Any]:
+        """What is answered for the accepted job."""
+        is_later = self.run_at is not None and self.run_at > timezone.now()
+        return {
+            "id": str(job),
+            "kind": self.kind.name,
+            "queue": self.queue,
+            "state": "scheduled" if is_later else "queued",
+            "priority": self.priority,
+            "run_at": time(self.run_at),
+            "links": job_links(job),
+        }
+
+
+def answer_accepted(accepted: dict[str, Any]) -> HttpResponse:
+    """202, where the job is, and when to look."""
+    headers = {"Location": accepted["links"]["self"], "Retry-After": RETRY_AFTER}
+    return answer(accepted, status=202, headers=headers)
+
+
+def read_payload(kind: Kind, given: dict[str, Any]) -> pydantic.BaseModel:
+    """The payload as its model, as JSON and strictly: `"7"` is a text, not a number. Raises BadPayload."""
+    try:
+        return kind.payload.model_validate_json(json.dumps(given), strict=True)
+    except pydantic.ValidationError as error:
+        problems = [Problem(tuple(found["loc"]), found["msg"]) for found in error.errors(include_url=False)]
+        raise BadPayload(kind.name, problems) from None
+
+
+def known_queue(given: str | None, kind: Kind) -> str:
+    """The queue; raises Refused for one that nobody knows, where a job would wait for ever."""
+    if given is None or given == kind.queue:
+        return kind.queue
+    if (
+        given in KINDS.queues()
+        or Queue.objects.filter(name=given).exists()
+        or DJANGO.rows(SERVED, {"queue": given, "silent": silent_seconds()})
+    ):
+        return given
+    why = f"Nothing goes to a queue {given!r}. Known are: {', '.join(KINDS.queues())}."
+    raise Refused("invalid", why, errors=[Wrong("/queue", why, "unknown_queue")])
+
+
+def team(request: HttpRequest, name: str | None) -> Group | None:
+    """The group to share with; raises Refused for one that is none of theirs."""
+    if name is None:
+        return None
+    found = teams(request.user).filter(name=name).first()
+    if found is None:
+        why = f"You are in no group {name!r}."
+        raise Refused("invalid", why, errors=[Wrong("/group", why, "unknown_group")])
+    return found

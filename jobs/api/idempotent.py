@@ -1,0 +1,84 @@
+"""`Idempotency-Key`: the same request again gets the first one's answer, word for word.
+
+Key, job and answer are one transaction: if we die before its commit nothing was done and the key is free;
+after it the next request finds the answer. While it runs a second one is told so (409) and does not wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from jobs.api.answers import answer_text
+from jobs.api.auth import holder_of
+from jobs.api.problems import Refused
+from jobs.database import DJANGO
+from jobs.idempotency import Key, fingerprint, keep_answer, recall
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+HEADER = "Idempotency-Key"
+QUOTED = re.compile(r'"(?P<text>(?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"\Z')
+BARE = re.compile(r"[\x21\x23-\x7e][\x20-\x21\x23-\x7e]{0,254}\Z")
+KEPT = ("Location", "Retry-After", "ETag")
+"""The headers that belong to an answer."""
+
+
+def idempotent(operation: V) -> V:
+    """An operation that answers the same to the same key; without a key it is as it was."""
+
+    @wraps(operation)
+    def once(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        given = request.headers.get(HEADER)
+        if given is None:
+            answered: HttpResponse = operation(request, *args, **kwargs)
+            return answered
+        key = Key(scope_of(request), read_key(given))
+        print_ = fingerprint(request.META.get("QUERY_STRING", ""), hashlib.sha256(request.body).hexdigest())
+        with transaction.atomic():
+            if known := recall(key, print_=print_, db=DJANGO):
+                return replay(known)
+            answered = operation(request, *args, **kwargs)
+            keep_answer(key, kept(answered), print_=print_, db=DJANGO)
+        return answered
+
+    # ninja reads the parameters where they were declared; this module knows none of their types.
+    once.__signature__ = inspect.signature(operation, eval_str=True)  # type: ignore[attr-defined]
+    return once  # type: ignore[return-value]
+
+
+def scope_of(request: HttpRequest) -> str:
+    """Whose key, and for what: the same word of two people, or at two addresses, is two keys."""
+    return f"api:{holder_of(request).name}:{request.method} {request.path}"
+
+
+def read_key(given: str) -> str:
+    """The key, from an RFC 8941 string or bare; raises Refused."""
+    given = given.strip()
+    if quoted := QUOTED.match(given):
+        return re.sub(r"\\(.)", r"\1", quoted["text"])
+    if BARE.match(given):
+        return given
+    raise Refused("bad_key", f'{HEADER} takes 1 to 255 printable ASCII characters, bare or in "quotes".')
+
+
+def kept(answered: HttpResponse) -> dict[str, Any]:
+    """An answer as the table keeps it; the body as text, for JSON columns forget the order of names."""
+    return {
+        "status": answered.status_code,
+        "headers": {name: answered[name] for name in KEPT if name in answered},
+        "body": answered.content.decode(),
+    }
+
+
+def replay(known: dict[str, Any]) -> HttpResponse:
+    """The first answer once more."""
+    headers = known["headers"] | {"Idempotent-Replayed": "true"}
+    return answer_text(known["body"], status=known["status"], headers=headers)

@@ -1,0 +1,212 @@
+"""Jobs: submit, look, act."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from ninja import Router
+from ninja.params.functions import Query
+
+from jobs.api.answers import answer
+from jobs.api.asking import Asking, answer_accepted
+from jobs.api.auth import CANCEL, READ, SUBMIT
+from jobs.api.idempotent import idempotent
+from jobs.api.problems import Refused
+from jobs.api.schemas import (
+    Accepted,
+    EventsOut,
+    JobIn,
+    JobOut,
+    JobPage,
+    LogOut,
+    RerunIn,
+    ResultOut,
+)
+from jobs.api.shown import HEAVY, file_link, shown_artifact, shown_job, shown_jobs, time
+from jobs.errors import NotAllowed, NotPossible
+from jobs.lifecycle.cancel import cancel_jobs
+from jobs.lifecycle.reasons import waiting_reasons
+from jobs.lifecycle.retry import retry_jobs
+from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
+from jobs.owners import can_act, find_job, visible_jobs
+from jobs.pages.cursor import OLDER, decode, page_of
+from jobs.states import REOPENABLE, State
+
+router = Router(tags=["jobs"])
+
+WORD = r"^[^\x00]*$"
+"""What the database can be asked for."""
+LOOK_AGAIN = "1"
+"""When to look again at a job that runs, in seconds."""
+
+
+@router.post("/jobs", auth=SUBMIT, response={202: Accepted}, summary="Submit a job")
+@idempotent
+def submit(request: HttpRequest, given: JobIn) -> HttpResponse:
+    """Accept a job. It is committed when you read the answer: from then on no crash loses it."""
+    asking = Asking.read(request, given)
+    return answer_accepted(asking.accepted(asking.submit(request)))
+
+
+@router.get("/jobs", auth=READ, response=JobPage, summary="List jobs")
+def list_jobs(
+    request: HttpRequest,
+    state: State | None = Query(None),
+    kind: str | None = Query(None, max_length=200, pattern=WORD),
+    queue: str | None = Query(None, max_length=200, pattern=WORD),
+    cursor: str = Query("", max_length=200, description="`next` of the page before."),
+    limit: int = Query(50, ge=1, le=200, description="How many at most."),
+) -> HttpResponse:
+    """The jobs you may see, the newest first: yours, your groups', with the scope `operate` everybody's."""
+    wanted = {"state": state, "kind": kind, "queue": queue}
+    found = visible_jobs(request.user).filter(**{name: value for name, value in wanted.items() if value})
+    direction, edge = decode(cursor)
+    if cursor and (edge is None or direction != OLDER):
+        raise Refused("bad_cursor", "This cursor is none that was given out here.")
+    page = page_of(found.select_related("owner", "group").defer(*HEAVY), cursor, size=limit)
+    return answer({"jobs": shown_jobs(page.jobs), "next": page.older or None})
+
+
+@router.get("/jobs/{uuid:id}", auth=READ, response={200: JobOut, 304: None}, summary="Get a job")
+def get_job(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Everything about a job; one that waits says why. `If-None-Match` with its `ETag` answers 304."""
+    return answer_job(request, find_job(request.user, id))
+
+
+@router.post(
+    "/jobs/{uuid:id}/cancel", auth=CANCEL, response={200: JobOut, 202: JobOut}, summary="Cancel a job"
+)
+@idempotent
+def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Cancel what waits (200); ask what runs to stop (202). What has ended stays as it is (409)."""
+    job = own_job(request, id)
+    cancel_jobs([job.id], actor=request.user.get_username())
+    job = find_job(request.user, id)
+    if job.state == State.CANCELLED:
+        return answer_job(request, job)
+    if job.state == State.RUNNING:
+        return answer_job(request, job, status=202)
+    raise NotPossible(f"Too late to cancel: it has {job.state} already.")
+
+
+@router.post("/jobs/{uuid:id}/retry", auth=SUBMIT, response={202: JobOut}, summary="Retry a job")
+@idempotent
+def retry(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Queue a failed or cancelled job again: the same id, fresh budgets, the next attempt."""
+    job = own_job(request, id)
+    if not retry_jobs([job.id], actor=request.user.get_username()):
+        job.refresh_from_db()
+        raise NotPossible(f"It is {job.state}; only {' and '.join(sorted(REOPENABLE))} jobs are retried.")
+    return answer_job(request, find_job(request.user, id), status=202)
+
+
+@router.post("/jobs/{uuid:id}/rerun", auth=SUBMIT, response={202: Accepted}, summary="Run a job again")
+@idempotent
+def rerun(request: HttpRequest, id: UUID, given: RerunIn | None = None) -> HttpResponse:
+    """A new job of yours with the same payload, or with another one."""
+    old = find_job(request.user, id)
+    given = given or RerunIn()
+    asking = Asking.read(
+        request,
+        JobIn(kind=old.kind, payload=old.payload if given.payload is None else given.payload,
+              run_at=given.run_at),
+    )  # fmt: skip
+    asking = asking._replace(queue=old.queue)
+    return answer_accepted(asking.accepted(asking.submit(request, rerun_of=old.id)))
+
+
+@router.get(
+    "/jobs/{uuid:id}/result", auth=READ, response={200: ResultOut, 303: None}, summary="Get a job's result"
+)
+def get_result(request: HttpRequest, id: UUID) -> HttpResponse:
+    """How it ended. A result of one file redirects (303) to it, unless `Accept` names `application/json`."""
+    job = find_job(request.user, id)
+    if not job.is_final:
+        raise Refused(
+            "not_finished", f"The job is {job.state}; ask again later.", headers={"Retry-After": LOOK_AGAIN}
+        )
+    files = list(Artifact.objects.filter(job=job))
+    if len(files) == 1 and "application/json" not in request.headers.get("Accept", ""):
+        return answer({"url": file_link(files[0])}, status=303, headers={"Location": file_link(files[0])})
+    return answer(
+        {
+            "id": str(job.id),
+            "state": job.state,
+            "code": job.code,
+            "error": job.error,
+            "values": job.result or {},
+            "artifacts": [shown_artifact(file) for file in files],
+        }
+    )
+
+
+@router.get("/jobs/{uuid:id}/log", auth=READ, response=LogOut, summary="Get a job's log")
+def get_log(
+    request: HttpRequest,
+    id: UUID,
+    after: int = Query(0, ge=0, lt=2**63, description="Only lines after this one."),
+    limit: int = Query(500, ge=1, le=1000, description="How many at most."),
+) -> HttpResponse:
+    """The lines its kind logged, of all attempts; the newest are kept."""
+    job = find_job(request.user, id)
+    found = list(LogLine.objects.filter(job=job, id__gt=after).order_by("id")[: limit + 1])
+    lines = [
+        {"id": line.id, "at": time(line.at), "attempt": line.attempt, "level": line.level, "text": line.text}
+        for line in found[:limit]
+    ]
+    return answer({"lines": lines, "next": lines[-1]["id"] if len(found) > limit else None})
+
+
+@router.get("/jobs/{uuid:id}/events", auth=READ, response=EventsOut, summary="Get a job's events")
+def get_events(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Its mishaps and the recorded acts, the oldest first."""
+    job = find_job(request.user, id)
+    return answer({"events": [shown_event(event) for event in JobEvent.objects.filter(job=job)]})
+
+
+def answer_job(request: HttpRequest, job: Job, *, status: int = 200) -> HttpResponse:
+    """The whole job, with the ETag of what is shown; 304 where the caller has it already."""
+    waiting = waiting_reasons([job.id]).get(job.id) if not job.is_final else None
+    progress = Progress.objects.filter(job=job).first() if job.state == State.RUNNING else None
+    shown = shown_job(job, waiting, progress, is_whole=True)
+    etag = etag_of(shown)
+    if request.method in {"GET", "HEAD"}:
+        same = get_conditional_response(request, etag=etag)
+        if same is not None and same.status_code == 304:
+            return same
+    headers = {"ETag": etag} | ({} if job.is_final else {"Retry-After": LOOK_AGAIN})
+    if status == 202:
+        headers["Location"] = reverse("millrace_api:get_job", args=[job.id])
+    return answer(shown, status=status, headers=headers)
+
+
+def etag_of(shown: dict[str, Any]) -> str:
+    """The version, and a mark of what moves without it: why it waits, how far it is."""
+    moving = [shown["waiting"], shown["progress"]]
+    mark = hashlib.sha256(repr(moving).encode()).hexdigest()[:8] if any(moving) else "0"
+    return f'"{shown["version"]}-{mark}"'
+
+
+def own_job(request: HttpRequest, id: UUID) -> Job:
+    """The job, for those who may act on it."""
+    job = find_job(request.user, id)
+    if not can_act(request.user, job):
+        raise NotAllowed("This job is shared with you to look at. Its owner and operators can act on it.")
+    return job
+
+
+def shown_event(event: JobEvent) -> dict[str, Any]:
+    """One row of the timeline."""
+    return {
+        "id": event.id,
+        "at": time(event.at),
+        "event": event.event,
+        "attempt": event.attempt,
+        "actor": event.actor,
+        "detail": event.detail,
+    }

@@ -1,0 +1,234 @@
+"""What goes in and out at this door, as pydantic declares it; OpenAPI is made from it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from jobs.states import Reason, State
+
+NAME = Field(min_length=1, max_length=200)
+REFUSES = ConfigDict(extra="forbid", strict=True)
+STATES = tuple(State)
+
+
+def only_text(value: Any) -> Any:
+    """A time is a text; pydantic would take a number for seconds since 1970."""
+    if value is not None and not isinstance(value, str):
+        raise ValueError("give a time like 2026-12-24T18:00:00+01:00")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(only_text)]
+"""A time with its zone."""
+
+
+class JobIn(BaseModel):
+    """A job to be done."""
+
+    model_config = REFUSES
+
+    kind: str = Field(min_length=1, max_length=200, description="What to do; `GET /kinds` lists all.")
+    payload: dict[str, Any] = Field(default_factory=dict, description="As the kind's schema says.")
+    queue: str | None = Field(None, max_length=100, description="Another queue than the kind's own.")
+    priority: int = Field(0, ge=-100, le=100, description="Higher goes first; only operators change it.")
+    run_at: Moment | None = Field(None, description="Not before this time.")
+    group: str | None = Field(
+        None, min_length=1, max_length=150, description="A group of yours whose members see the job too."
+    )
+
+
+class RerunIn(BaseModel):
+    """How a job is to be run again; what is left out stays as it was."""
+
+    model_config = REFUSES
+
+    payload: dict[str, Any] | None = Field(None, description="Another payload; it replaces the old one.")
+    run_at: Moment | None = Field(None, description="Not before this time.")
+
+
+class Links(BaseModel):
+    """Where to go on."""
+
+    self: str
+    result: str
+    log: str
+    events: str
+
+
+class Accepted(BaseModel):
+    """A job that was accepted: from now on it is kept."""
+
+    id: UUID
+    kind: str
+    queue: str
+    state: Literal["queued", "scheduled"]
+    priority: int
+    run_at: datetime | None
+    links: Links
+
+
+class Waiting(BaseModel):
+    """Why a job is not running."""
+
+    reason: Reason
+    text: str
+
+
+class Progress(BaseModel):
+    """How far the running attempt says it is."""
+
+    fraction: float
+    note: str
+    updated_at: datetime
+
+
+class JobSummary(BaseModel):
+    """A job in a list."""
+
+    id: UUID
+    kind: str
+    queue: str
+    state: State
+    priority: int
+    run_at: datetime | None
+    attempt: int
+    version: int
+    cancel_asked: bool
+    owner: str
+    group: str | None
+    door: str
+    rerun_of: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    code: str
+    waiting: Waiting | None
+    progress: Progress | None
+    links: Links
+
+
+class JobOut(JobSummary):
+    """Everything about a job."""
+
+    payload: dict[str, Any]
+    result: dict[str, Any] | None
+    error: str
+
+
+class JobPage(BaseModel):
+    """Some jobs, the newest first; `next` is the cursor of older ones."""
+
+    jobs: list[JobSummary]
+    next: str | None
+
+
+class ArtifactOut(BaseModel):
+    """A file: `url` hands it out to who may see it, for a while."""
+
+    id: UUID
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    created_at: datetime
+    expires_at: datetime | None
+    url: str
+
+
+class ResultOut(BaseModel):
+    """How a job ended."""
+
+    id: UUID
+    state: Literal["succeeded", "failed", "cancelled"]
+    code: str
+    error: str
+    values: dict[str, Any]
+    artifacts: list[ArtifactOut]
+
+
+class LogLineOut(BaseModel):
+    """A line of a job's log."""
+
+    id: int
+    at: datetime
+    attempt: int
+    level: str
+    text: str
+
+
+class LogOut(BaseModel):
+    """The lines that are kept, the oldest first; `next` goes on after the last one."""
+
+    lines: list[LogLineOut]
+    next: int | None
+
+
+class EventOut(BaseModel):
+    """A mishap or a recorded act."""
+
+    id: int
+    at: datetime
+    event: str
+    attempt: int
+    actor: str
+    detail: str
+
+
+class EventsOut(BaseModel):
+    """What happened to a job besides the usual, the oldest first."""
+
+    events: list[EventOut]
+
+
+class KindSummary(BaseModel):
+    """What can be done here."""
+
+    name: str
+    title: str
+    summary: str
+    queue: str
+    timeout_seconds: float
+    public: bool
+    links: dict[str, str]
+
+
+class KindOut(KindSummary):
+    """A kind, with the JSON Schema of its payload and hints for a form."""
+
+    payload_schema: dict[str, Any]
+    files: dict[str, Any]
+    example: dict[str, Any]
+
+
+class KindsOut(BaseModel):
+    """Every kind."""
+
+    kinds: list[KindSummary]
+
+
+class TokenAbout(BaseModel):
+    """A token, without its secret."""
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    hint: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class MeOut(BaseModel):
+    """Who asks, and what they may do with what they asked with."""
+
+    name: str
+    groups: list[str]
+    scopes: list[str]
+    can_submit: bool
+    can_operate: bool
+    token: TokenAbout | None

@@ -1,0 +1,202 @@
+"""Submit, look and act by program."""
+
+import pytest
+
+from jobs.models import Job
+from tests.api.conftest import BASE, post, program
+from tests.factories import make_artifact, make_group, make_job
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_accepted_job_is_in_the_database_and_says_where_to_look(api, frame, submitter):
+    answer = post(api, "/jobs", {"kind": "test.frame", "payload": {"width": 256}})
+
+    job = Job.objects.get()
+    assert answer.status_code == 202
+    assert answer["Location"] == f"{BASE}/jobs/{job.id}" == answer.json()["links"]["self"]
+    assert int(answer["Retry-After"]) >= 1
+    assert (job.kind, job.owner, job.door, job.payload["width"]) == ("test.frame", submitter, "api", 256)
+
+
+def test_a_job_that_waits_says_why(api, submitter):
+    job = make_job("queued", owner=submitter)
+
+    found = api.get(f"{BASE}/jobs/{job.id}").json()
+
+    assert found["state"] == "queued"
+    assert found["waiting"]["reason"] == "no_worker"
+
+
+def test_what_the_caller_has_already_is_not_sent_again(api, submitter):
+    job = make_job("succeeded", owner=submitter)
+    first = api.get(f"{BASE}/jobs/{job.id}")
+
+    same = api.get(f"{BASE}/jobs/{job.id}", headers={"If-None-Match": first["ETag"]})
+    Job.objects.filter(pk=job.pk).update(version=7)
+    other = api.get(f"{BASE}/jobs/{job.id}", headers={"If-None-Match": first["ETag"]})
+
+    assert (same.status_code, same.content, other.status_code) == (304, b"", 200)
+
+
+def test_the_etag_moves_with_the_reason_although_the_version_does_not(api, submitter):
+    from jobs.lifecycle.pause import pause_queue
+
+    job = make_job("queued", owner=submitter)
+    first = api.get(f"{BASE}/jobs/{job.id}")
+    pause_queue("default", actor="olga", reason="repairs")
+
+    second = api.get(f"{BASE}/jobs/{job.id}", headers={"If-None-Match": first["ETag"]})
+
+    assert second.json()["waiting"]["reason"] == "paused"
+    assert second.json()["version"] == first.json()["version"]
+
+
+def test_pages_of_jobs_join_without_gap_or_repetition(api, submitter):
+    made = [make_job("queued", owner=submitter) for _ in range(5)][::-1]
+    make_job("queued", owner=submitter, kind="test.other")
+
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = api.get(f"{BASE}/jobs", {"kind": "test.ok", "limit": 2, "cursor": cursor}).json()
+        seen += [job["id"] for job in page["jobs"]]
+        cursor = page["next"]
+
+    assert seen == [str(job.id) for job in made]
+
+
+def test_what_waits_is_cancelled_and_what_runs_is_asked(api, submitter):
+    waiting, running = make_job("queued", owner=submitter), make_job("running", owner=submitter)
+
+    answers = [post(api, f"/jobs/{job.id}/cancel") for job in (waiting, running)]
+
+    assert [answer.status_code for answer in answers] == [200, 202]
+    assert [answer.json()["state"] for answer in answers] == ["cancelled", "running"]
+    assert answers[1].json()["cancel_asked"] is True
+
+
+@pytest.mark.parametrize(
+    ("act", "state"), [("cancel", "succeeded"), ("retry", "queued"), ("retry", "succeeded")]
+)
+def test_what_a_state_does_not_allow_is_a_conflict(api, submitter, act, state):
+    job = make_job(state, owner=submitter)
+
+    answer = post(api, f"/jobs/{job.id}/{act}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_possible")
+    assert Job.objects.get().state == state
+
+
+def test_a_retried_job_keeps_its_id(api, submitter):
+    job = make_job("failed", owner=submitter)
+
+    answer = post(api, f"/jobs/{job.id}/retry")
+
+    assert (answer.status_code, answer.json()["id"], answer.json()["state"]) == (202, str(job.id), "queued")
+
+
+def test_a_rerun_is_a_new_job_with_the_old_payload_or_another(api, frame, submitter):
+    old = make_job("failed", kind="test.frame", owner=submitter, payload={"width": 100})
+
+    bodies = (None, {"payload": {"width": 20}})
+    ids = [post(api, f"/jobs/{old.id}/rerun", body).json()["id"] for body in bodies]
+
+    assert [Job.objects.get(pk=id).payload["width"] for id in ids] == [100, 20]
+    assert {Job.objects.get(pk=id).rerun_of for id in ids} == {old.id}
+
+
+def test_the_result_tells_values_and_files(api, submitter):
+    job = make_job("succeeded", owner=submitter, result={"sum": 3})
+    for name in ("a.txt", "b.txt"):
+        make_artifact(owner=submitter, job=job.id, name=name)
+
+    found = api.get(f"{BASE}/jobs/{job.id}/result").json()
+
+    assert found["values"] == {"sum": 3}
+    assert {file["name"] for file in found["artifacts"]} == {"a.txt", "b.txt"}
+
+
+def test_a_result_of_one_file_leads_to_the_file(api, submitter):
+    import io
+
+    from jobs.artifacts import store_upload
+
+    job = make_job("succeeded", owner=submitter)
+    file = store_upload(io.BytesIO(b"the words"), name="out.txt", owner=submitter)
+    file.job = job
+    file.save()
+
+    answer = api.get(f"{BASE}/jobs/{job.id}/result")
+    bytes_ = b"".join(api.get(answer["Location"]).streaming_content)
+    as_json = api.get(f"{BASE}/jobs/{job.id}/result", headers={"Accept": "application/json"})
+
+    assert (answer.status_code, bytes_, as_json.status_code) == (303, b"the words", 200)
+
+
+def test_a_result_that_is_not_there_yet_says_when_to_ask_again(api, submitter):
+    job = make_job("running", owner=submitter)
+
+    answer = api.get(f"{BASE}/jobs/{job.id}/result")
+
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (409, "not_finished", "1")
+
+
+def test_a_purged_job_is_gone_for_its_owner_and_unknown_to_others(api, submitter, charlie):
+    from datetime import timedelta
+    from uuid import uuid4
+
+    from django.utils import timezone
+
+    from jobs.models import Tombstone
+
+    stone = Tombstone.objects.create(id=uuid4(), owner=submitter, until=timezone.now() + timedelta(days=1))
+
+    answers = [client.get(f"{BASE}/jobs/{stone.id}") for client in (api, program(charlie))]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (410, "gone"),
+        (404, "not_found"),
+    ]
+
+
+def test_a_group_member_sees_and_does_not_act(api, frame, bob, submitter):
+    job = make_job("queued", owner=submitter, group=make_group())
+    theirs = program(bob)
+
+    assert theirs.get(f"{BASE}/jobs/{job.id}").status_code == 200
+    assert post(theirs, f"/jobs/{job.id}/cancel").json()["code"] == "not_allowed"
+    assert Job.objects.get().state == "queued"
+
+
+def test_a_job_is_shared_with_a_group_of_ones_own_only(api, frame):
+    make_group("strangers")
+    body = {"kind": "test.frame", "payload": {"width": 20}}
+
+    mine = post(api, "/jobs", body | {"group": "friends"})
+    other = post(api, "/jobs", body | {"group": "strangers"})
+
+    assert mine.status_code == 202
+    assert Job.objects.get().group.name == "friends"
+    assert other.json()["errors"][0]["pointer"] == "/group"
+
+
+def test_only_operators_change_priorities(api, office, frame):
+    body = {"kind": "test.frame", "payload": {"width": 20}, "priority": 5}
+
+    assert post(api, "/jobs", body).json()["code"] == "not_allowed"
+    assert post(office, "/jobs", body).status_code == 202
+
+
+def test_a_queue_that_nobody_knows_is_refused(api, frame):
+    answer = post(api, "/jobs", {"kind": "test.frame", "payload": {"width": 20}, "queue": "frmes"})
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/queue")
+    assert not Job.objects.exists()
+
+
+def test_a_later_job_is_scheduled(api, frame):
+    body = {"kind": "test.frame", "payload": {"width": 20}, "run_at": "2099-01-01T00:00:00Z"}
+
+    answer = post(api, "/jobs", body)
+
+    assert answer.json()["state"] == Job.objects.get().state == "scheduled"

@@ -1,0 +1,154 @@
+"""Whatever goes wrong is an RFC 9457 problem that says what, where and how to mend it."""
+
+import json
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from jobs.api import kinds
+from jobs.api.problems import CATALOGUE, MEDIA_TYPE
+from jobs.models import Job
+from tests.api.conftest import BASE, post
+
+pytestmark = pytest.mark.django_db
+
+DEEP = 100_000
+HOSTILE = {
+    # body: (status, code, a word of the detail)
+    b"": (422, "invalid", ""),
+    b"{": (400, "malformed_json", "line 1, column 2"),
+    b'{"kind": "test.frame",}': (400, "malformed_json", "column 23"),
+    b"null": (422, "invalid", ""),
+    b"[]": (422, "invalid", ""),
+    b'"kind"': (422, "invalid", ""),
+    b'\xff{"kind": 1}': (400, "malformed_json", "byte 0"),
+    b'{"kind": "\xe4"}': (400, "malformed_json", "byte 10"),
+    '{"kind": "test.frame"}'.encode("utf-16"): (400, "malformed_json", "byte 0"),
+    b'{"kind": "a", "kind": "b"}': (400, "malformed_json", "twice"),
+    b'{"kind": "test.frame", "payload": {"width": NaN}}': (400, "malformed_json", "NaN"),
+    b'{"kind": "test.frame", "payload": {"width": -Infinity}}': (400, "malformed_json", "-Infinity"),
+    b'{"kind": "test.frame", "payload": {"width": 1e999}}': (400, "malformed_json", "too large"),
+    b'{"kind": "test.frame", "priority": 1%s}' % (b"0" * 30): (422, "invalid", ""),
+    b'{"kind": "test.frame", "priority": 1%s}' % (b"0" * 5000): (400, "malformed_json", "number"),
+    b"[" * DEEP + b"]" * DEEP: (400, "malformed_json", "nested"),
+    b'{"a":' * 100 + b"1" + b"}" * 100: (400, "malformed_json", "nested"),
+    b'{"kind": "test.frame", "payload": {"width": 20, "title": "\\u0000"}}': (422, "invalid", "NUL"),
+    b'{"kind": "test.frame", "payload": {"width": 20, "title": "\\ud800"}}': (422, "invalid", "surrogate"),
+    b'{"kind": "test.frame", "payload": {"width": 20}, "group": "\\u0000"}': (422, "invalid", "NUL"),
+    b'{"kind": "test\\u0000"}': (422, "invalid", "NUL"),
+    b'{"kind": "test.frame", "payload": {"width": 20}, "speed": 3}': (422, "invalid", "/speed"),
+    b'{"kind": "test.frame", "payload": {"width": 20}, "priority": "5"}': (422, "invalid", "/priority"),
+    b'{"kind": "test.frame", "payload": {"width": 20}, "priority": true}': (422, "invalid", "/priority"),
+    b'{"kind": "test.frame", "payload": {"width": 20}, "run_at": 5}': (422, "invalid", "/run_at"),
+    b'{"kind": "test.frame", "payload": {"width": 20}, "run_at": "2026-01-01T00:00:00"}': (
+        422,
+        "invalid",
+        "/run_at",
+    ),
+    b'{"kind": "test.frme"}': (422, "unknown_kind", "Did you mean 'test.frame'?"),
+    b'{"kind": "test.frame", "payload": {"width": "20"}}': (422, "bad_payload", "width"),
+    b'{"kind": "test.frame", "payload": {"width": 20, "hight": 3}}': (422, "bad_payload", "hight"),
+    b'{"kind": "test.frame", "payload": []}': (422, "invalid", "/payload"),
+}
+
+
+def check(answer, status: int, code: str) -> dict:
+    """It is a problem, of this status and code, and its type leads to a page."""
+    assert (answer.status_code, answer["Content-Type"]) == (status, MEDIA_TYPE), answer.content
+    found = answer.json()
+    assert (found["status"], found["code"]) == (status, code)
+    assert found["title"] and found["detail"]
+    assert found["request_id"] == answer["X-Request-ID"]
+    assert Client().get(found["type"]).status_code == 200
+    return found
+
+
+@pytest.mark.parametrize(("body", "expected"), HOSTILE.items(), ids=lambda case: repr(case)[:60])
+def test_a_hostile_body_is_a_typed_problem_and_leaves_nothing(api, frame, body, expected):
+    status, code, word = expected
+
+    answer = api.post(f"{BASE}/jobs", body, content_type="application/json")
+
+    assert word in check(answer, status, code)["detail"]
+    assert not Job.objects.exists()
+
+
+def test_every_place_that_does_not_fit_is_named(api, frame):
+    answer = post(api, "/jobs", {"kind": "test.frame", "payload": {"width": 4, "a/b~c": 1}})
+
+    places = {wrong["pointer"] for wrong in check(answer, 422, "bad_payload")["errors"]}
+    assert places == {"/payload/width", "/payload/a~1b~0c"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("get", "/nothing", 404, "not_found"),
+        ("get", "/jobs/", 404, "not_found"),
+        ("get", "/jobs/7", 404, "not_found"),
+        ("get", "/jobs/01a203b8-7ce7-76b5-ae55-681e1a85674e", 404, "not_found"),
+        ("get", "/kinds/test.frme", 404, "not_found"),
+        ("get", "/files/forged", 404, "not_found"),
+        ("delete", "/jobs", 405, "method_not_allowed"),
+        ("trace", "/me", 405, "method_not_allowed"),
+        ("get", "/jobs?state=asleep", 422, "invalid"),
+        ("get", "/jobs?limit=0", 422, "invalid"),
+        ("get", "/jobs?limit=-1", 422, "invalid"),
+        ("get", "/jobs?limit=9999999999999999999999", 422, "invalid"),
+        ("get", "/jobs?kind=%00", 422, "invalid"),
+        ("get", "/jobs?cursor=forged", 400, "bad_cursor"),
+    ],
+)
+def test_what_is_not_there_or_not_so_is_a_problem(api, method, path, status, code):
+    found = check(getattr(api, method)(BASE + path), status, code)
+
+    assert found["instance"] == (BASE + path).partition("?")[0]
+
+
+def test_a_wrong_method_is_told_the_right_ones(api):
+    answer = api.put(f"{BASE}/jobs")
+
+    assert answer["Allow"] == "GET, HEAD, POST"
+
+
+def test_head_reads_like_get(api):
+    assert api.head(f"{BASE}/kinds").status_code == 200
+
+
+def test_what_does_not_call_itself_json_is_refused(api, frame):
+    answer = api.post(f"{BASE}/jobs", {"kind": "test.frame"})
+
+    assert "--json" in check(answer, 415, "unsupported_media_type")["detail"]
+
+
+def test_a_body_larger_than_is_kept_in_memory_is_too_large(api, frame):
+    body = json.dumps({"kind": "test.frame", "payload": {"title": "x" * 2_200_000}})
+
+    check(api.post(f"{BASE}/jobs", body, content_type="application/json"), 413, "too_large")
+
+
+def test_what_nobody_expected_is_written_down_and_tells_nothing(api, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("the secret 4711")
+
+    monkeypatch.setattr(kinds, "shown_kind", broken)
+
+    assert "4711" not in json.dumps(check(api.get(f"{BASE}/kinds"), 500, "internal"))
+
+
+def test_without_the_database_the_answer_says_when_to_come_back(api, frame, monkeypatch):
+    def away(*_, **__):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("jobs.api.asking.submit_job", away)
+    answer = post(api, "/jobs", {"kind": "test.frame", "payload": {"width": 20}})
+
+    check(answer, 503, "unavailable")
+    assert int(answer["Retry-After"]) > 0
+
+
+def test_every_problem_has_a_page(client):
+    for code in CATALOGUE:
+        assert code in client.get(f"{BASE}/problems/{code}").content.decode()
+    assert client.get(f"{BASE}/problems/none").status_code == 404
