@@ -7,6 +7,7 @@ named here. A bad value stops the process with the variable, the value and what 
 from __future__ import annotations
 
 import math
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -72,6 +73,28 @@ def choice(variable: str, default: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ImproperlyConfigured(f"{variable}={value!r} is none of: {', '.join(allowed)}.")
     return value
+
+
+def networks(variable: str) -> tuple[str, ...]:
+    """Networks, separated by commas."""
+    found = env.list(variable, default=[])
+    for each in found:
+        try:
+            ip_network(each)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{variable}: {error}; write networks like 10.1.0.0/16.") from None
+    return tuple(found)
+
+
+def ports(variable: str, default: str) -> tuple[int, ...]:
+    """Ports, separated by commas; none for `any`."""
+    raw = env.str(variable, default=default)
+    if raw == "any":
+        return ()
+    found = [each.strip() for each in raw.split(",")]
+    if not all(each.isascii() and each.isdigit() and 0 < int(each) < 65_536 for each in found):
+        raise ImproperlyConfigured(f"{variable}={raw!r} is no list of ports, like 443,8443; nor is it any.")
+    return tuple(map(int, found))
 
 
 # -- Where things are ------------------------------------------------------------------------------
@@ -291,6 +314,14 @@ MILLRACE = {
     "upload_bytes": int(number("UPLOAD_MEGABYTES", 50) * 1024 * 1024),
     "link_hours": number("LINK_HOURS", 24),
     "public_per_hour": int(number("PUBLIC_PER_HOUR", 20)),
+    "webhook_networks": networks("WEBHOOK_ALLOWED_NETWORKS"),
+    "webhook_ports": ports("WEBHOOK_PORTS", "80,443,8080,8443"),
+    "webhook_http": switch("WEBHOOK_HTTP", default=False),
+    "webhook_seconds": number("WEBHOOK_SECONDS", 20, at_least=0.1, at_most=60),
+    "webhook_failing_days": number("WEBHOOK_FAILING_DAYS", 5),
+    "webhook_overlap_hours": number("WEBHOOK_OVERLAP_HOURS", 24),
+    "webhooks_per_owner": int(number("WEBHOOKS_PER_OWNER", 20)),
+    "keep_delivery_days": number("KEEP_DELIVERY_DAYS", 14),
     "contact_email": env.str("CONTACT_EMAIL", default=""),
     "fault_tests": switch("FAULT_TESTS", default=False),
     "failpoint": env.str("FAILPOINT", default=""),

@@ -57,6 +57,22 @@ class Conf:
     """How many jobs one address may submit to public kinds in an hour."""
     contact_email: str = ""
     """Who reads what the contact form takes in; empty = the installation's own sender."""
+    webhook_networks: tuple[str, ...] = ()
+    """Networks that webhooks may reach although they are not public: `10.1.0.0/16`."""
+    webhook_ports: tuple[int, ...] = (80, 443, 8080, 8443)
+    """Ports that webhooks may be sent to; none named = all of them."""
+    webhook_http: bool = False
+    """Whether webhooks may be sent without TLS."""
+    webhook_seconds: float = 20
+    """How long one try to deliver a webhook may take, from connecting to the answer."""
+    webhook_failing_days: float = 5
+    """After how many days of nothing but failures an endpoint is switched off."""
+    webhook_overlap_hours: float = 24
+    """How long an endpoint's old secret signs beside the new one."""
+    webhooks_per_owner: int = 20
+    """How many endpoints one owner may have."""
+    keep_delivery_days: float = 14
+    """How long the delivery log of webhooks is kept."""
     wake_seconds: float = 0.02
     """The least time between two bells for one queue from one process."""
     canary_seconds: float = 10

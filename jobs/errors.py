@@ -24,6 +24,7 @@ MillraceError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -140,7 +141,14 @@ class JobError(MillraceError):
 
 
 class Failed(JobError):
-    """This attempt failed; the kind's retry policy decides what follows."""
+    """This attempt failed; the kind's retry policy decides what follows.
+
+    `again_in` puts the next attempt off at least so long, where whoever was asked named a time.
+    """
+
+    def __init__(self, message: str = "", *, again_in: timedelta | None = None) -> None:
+        super().__init__(*([message] if message else []))
+        self.again_in = again_in
 
 
 class Rejected(JobError):

@@ -57,6 +57,7 @@ class Kind:
     thanks: str
     items: Callable[[Any], Iterable[str]] | None
     limits: Sequence[Limit] = ()
+    is_listed: bool = True
     module: str
 
     @property
@@ -144,6 +145,7 @@ def job_kind(
     thanks: str = "Thank you. We have received it.",
     items: Callable[[P], Iterable[str]] | None = None,
     limits: Sequence[Limit] = (),
+    is_listed: bool = True,
 ) -> Callable[[Callable[[Any, P], Result | None]], Callable[[Any, P], Result | None]]:
     """Declare a function as a kind of work.
 
@@ -152,7 +154,8 @@ def job_kind(
     grace time later. `batch` above 1 lets one claim take that many, and says that running one twice does no
     harm. `public` kinds need no account. `policy` is what becomes of an effect nobody can decide about:
     `at_most_once` or `at_least_once`. `items` lists the keys of the item ledger when a job is accepted.
-    `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py).
+    `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py). A kind
+    that is not listed is asked for by Millrace itself: no page offers it.
     """
     if batch < 1:
         raise ImproperlyConfigured(f"{name}: batch={batch} must be at least 1")
@@ -165,6 +168,7 @@ def job_kind(
                 name=name, title=title, payload=payload, run=run, example=example, queue=queue,
                 timeout=timeout, retry=retry or Retry(), worker_deaths=worker_deaths, batch=batch,
                 public=public, policy=policy, form=form, thanks=thanks, items=items, limits=tuple(limits),
+                is_listed=is_listed,
                 module=run.__module__,
             )
         )  # fmt: skip

@@ -13,13 +13,14 @@ class Retry:
 
     `attempts` counts failures: the job is `failed` when that many attempts failed. The wait doubles from
     `first` up to `longest`; `jitter` (0…1) is the share of it left to chance, so that jobs that failed
-    together do not come back together.
+    together do not come back together. `waits`, where given, are the waits one by one, and the last goes on.
     """
 
     attempts: int = 3
     first: timedelta = timedelta(seconds=5)
     longest: timedelta = timedelta(minutes=30)
     jitter: float = 0.2
+    waits: tuple[timedelta, ...] = ()
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
@@ -34,6 +35,8 @@ class Retry:
     def delay(self, failures: int) -> timedelta:
         """How long to wait after the given number of failures (≥ 1)."""
         share: float = 1 - self.jitter * random.random()  # noqa: S311 - no secret
+        if self.waits:
+            return self.waits[min(failures, len(self.waits)) - 1] * share
         wait: timedelta = self._doubled(failures - 1) * share
         return wait
 

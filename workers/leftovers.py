@@ -16,6 +16,7 @@ from jobs.conf import conf
 from jobs.lifecycle.limits import forget_keys, idle_keys
 from jobs.lifecycle.purge import expired_jobs, purge_jobs
 from jobs.models import IdempotencyKey, Tombstone
+from jobs.webhooks.age import forget_deliveries, old_deliveries
 
 # A file is written before its row; younger ones may belong to an upload or a job that is still at it.
 FILE_AGE = timedelta(hours=24)
@@ -43,6 +44,7 @@ def areas() -> list[Area]:
             "TaskResult",
             date_done__lt=Now() - timedelta(days=conf().keep_failed_days),
         ),
+        Area("deliveries", old_deliveries, forget_deliveries),
         _area("keys", IdempotencyKey, Q(expires_at__lt=Now())),
         Area("limits", idle_keys, forget_keys),
         _area("tombstones", Tombstone, Q(until__lt=Now())),

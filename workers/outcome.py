@@ -9,7 +9,7 @@ import pydantic_core
 
 from jobs.artifacts import Saved
 from jobs.attempt import Claimed, Outcome
-from jobs.errors import BadPayload, Cancelled, JobError, MillraceError, Rejected, TimedOut
+from jobs.errors import BadPayload, Cancelled, Failed, JobError, MillraceError, Rejected, TimedOut
 from jobs.registry import Kind, Result
 from jobs.states import Code, State
 from workers.limits import Interrupted, Why
@@ -59,7 +59,10 @@ def failed(job: Claimed, kind: Kind | None, error: BaseException) -> Outcome:
     text = text_of(error, kind)
     if code in {Code.REFUSED, Code.BAD_PAYLOAD} or kind is None:
         return ended(job, State.FAILED, code, text, trace)
-    return failed_once(job, kind, job.failures, code, text, trace)
+    outcome = failed_once(job, kind, job.failures, code, text, trace)
+    if isinstance(error, Failed) and error.again_in is not None and outcome.delay is not None:
+        outcome.delay = max(outcome.delay, error.again_in)
+    return outcome
 
 
 def cancelled(job: Claimed) -> Outcome:

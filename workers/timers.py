@@ -25,6 +25,7 @@ from jobs.lifecycle.limits import Rounds
 from jobs.lifecycle.rescue import rescue_expired
 from jobs.lifecycle.sweep import sweep_queues
 from jobs.lifecycle.turn import raise_floors
+from jobs.webhooks.carry import carry_deliveries
 from workers.announce import Announces
 from workers.fork_gate import FORK_GATE
 
@@ -61,6 +62,7 @@ class Timers:
         self._steps = [
             Step("gate", given.gate_seconds, lambda: open_gate(db=self.db), is_contact=True),
             Step("limits", given.gate_seconds, lambda: rounds.turn(self.db)),
+            Step("webhooks", given.gate_seconds, lambda: carry_deliveries(db=self.db)),
             Step("floors", given.sweep_seconds, lambda: raise_floors(self.db)),
             Step("sweep", given.sweep_seconds, lambda: sweep_queues(db=self.db), is_contact=True),
             Step("rescue", given.sweep_seconds, self._rescue),

@@ -17,7 +17,7 @@ from jobs.states import State
 
 KNOWN = f"NOT {held('%(queue)s', '%(kind)s')}"
 FIRST_TURN = turn("%(queue)s", "%(priority)s", "%(owner)s")
-BEGIN = f"SELECT clock_timestamp(), {KNOWN}, {FIRST_TURN}, {step('%(owner)s')}"  # noqa: S608 - constants of ours
+BEGIN = f"SELECT clock_timestamp(), {KNOWN}, {FIRST_TURN}, {step('%(owner)s')}"
 
 
 class Beginning(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from jobs import events, items, metrics, results
+from jobs import events, items, metrics, outbox, results
 from jobs.attempt import Outcome
 from jobs.database import DJANGO, Database
 from jobs.lifecycle.limits import look_again
@@ -50,6 +50,7 @@ def cancel(ids: list[UUID], actor: str, db: Database) -> list[UUID]:
             db=db,
         )
         items.leave_uncertain([row[0] for row in cancelled], db=db)
+        outbox.tell([row[0] for row in cancelled], db=db)
         results.keep_jobs([ended(job, kind, attempt, error) for job, kind, attempt, _ in cancelled], db=db)
         look_again((row[3] for row in cancelled), db=db)
     for _, kind, _, _ in cancelled:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from jobs import outbox
 from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import Database
 from jobs.lifecycle import claim, finish
@@ -31,7 +32,7 @@ def both(taking: Move) -> str:
     return on_one_line(f"""
         WITH ended AS ({finish.FINISH.sql}), taken AS ({taking.sql})
         SELECT CASE WHEN row_number() OVER () = 1 THEN kept.ids END, taken.*
-          FROM (SELECT array_agg(id) AS ids FROM ended) AS kept LEFT JOIN taken ON true""")  # noqa: S608
+          FROM (SELECT array_agg(id) AS ids, {outbox.TOLD} FROM ended) AS kept LEFT JOIN taken ON true""")  # noqa: S608
 
 
 EXCHANGES = {

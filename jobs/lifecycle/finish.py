@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from jobs import artifacts, events, items, results
+from jobs import artifacts, events, items, outbox, results
 from jobs.attempt import Outcome
 from jobs.database import Database
 from jobs.failpoints import reach
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.outcomes import as_recorded, ended_as, tell
-from jobs.lifecycle.transition import Move
+from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
 from jobs.states import State
 from jobs.text import storable
 
@@ -46,6 +46,9 @@ FINISH = Move(
     guard="job.attempt = picked.attempt AND job.holder = %(holder)s",
     returning="job.id, job.state",
 )
+RECORD = on_one_line(f"""
+    WITH ended AS ({FINISH.sql})
+    SELECT ended.id, ended.state, told FROM ended, (SELECT {outbox.TOLD} FROM ended) AS outbox""")  # noqa: S608
 
 
 def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> list[Outcome]:
@@ -79,7 +82,8 @@ def is_plain(outcomes: Sequence[Outcome]) -> bool:
 
 def record(outcomes: Sequence[Outcome], holder: UUID, db: Database) -> dict[UUID, str]:
     """The one statement: job id → the state it is in now."""
-    rows = FINISH.run(db, params_of(outcomes, holder))
+    params = params_of(outcomes, holder)
+    rows = again_on_deadlock(db, lambda: db.rows(RECORD, params))
     return {row[0]: row[1] for row in rows}
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from jobs import events, items, metrics, results
+from jobs import events, items, metrics, outbox, results
 from jobs.attempt import Outcome
 from jobs.broker import ring_all
 from jobs.conf import conf
@@ -90,7 +90,9 @@ def take_back(move: Move, params: dict[str, Any], error: str, db: Database) -> l
         rows = move.run(db, params)
         reach("rescue.after_select")
         events.record([(row[0], "lost", row[3], "", error) for row in rows], db=db)
-        items.leave_uncertain([row[0] for row in rows if row[4] != State.QUEUED], db=db)
+        ended = [row[0] for row in rows if row[4] != State.QUEUED]
+        items.leave_uncertain(ended, db=db)
+        outbox.tell(ended, db=db)
         results.keep([lost(row, error) for row in rows], db=db)
         look_again((row[6] for row in rows if row[4] != State.QUEUED), db=db)
         db.after_commit(partial(ring_all, {row[2] for row in rows if row[4] == State.QUEUED}))

@@ -13,6 +13,7 @@ from jobs.models.queue import Queue
 from jobs.models.tally import Tally
 from jobs.models.token import Token
 from jobs.models.tombstone import Tombstone
+from jobs.models.webhook import Webhook, WebhookDelivery, WebhookSecret, WebhookTry
 from jobs.models.worker import Worker
 
 __all__ = [
@@ -32,5 +33,9 @@ __all__ = [
     "Tally",
     "Token",
     "Tombstone",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookSecret",
+    "WebhookTry",
     "Worker",
 ]

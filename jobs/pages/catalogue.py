@@ -26,5 +26,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 def families() -> list[tuple[str, list[Kind]]]:
     """The kinds by the first part of their names."""
-    by_family = groupby(KINDS.all(), key=lambda kind: kind.name.partition(".")[0])
+    by_family = groupby(
+        (kind for kind in KINDS.all() if kind.is_listed), key=lambda kind: kind.name.partition(".")[0]
+    )
     return [(family, list(kinds)) for family, kinds in by_family]
