@@ -8,7 +8,6 @@ fail nor hang one. A bell that is lost costs a sweep's interval.
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import threading
 import time
@@ -20,7 +19,7 @@ import structlog
 from kombu import Connection, Queue
 
 from celery_app import SOCKET_SECONDS, app
-from jobs.bell import put_bell
+from jobs.bell import hang_bell, is_hanging
 from jobs.conf import conf
 from jobs.failpoints import reach
 
@@ -162,10 +161,8 @@ class Ringer:
 
 
 def publish(queue: Queue, connection: Connection, *, task: str = BELL) -> None:
-    """Put one bell into the broker, unless one hangs there already."""
+    """Put one bell into the broker, unless one hangs there already; RabbitMQ's queue keeps one by itself."""
     channel = connection.default_channel
-    if is_hanging(channel, queue.name, task):
-        return
 
     def send() -> None:
         app.send_task(
@@ -177,30 +174,12 @@ def publish(queue: Queue, connection: Connection, *, task: str = BELL) -> None:
             ignore_result=True,
         )
 
-    if task == BELL and is_redis(connection):
-        put_bell(channel, queue.name, send)
-    else:
+    if not is_redis(connection):
         send()
-
-
-def is_hanging(channel: Any, queue: str, task: str = BELL) -> bool:
-    """Whether Redis holds a bell for the queue; it will be popped, and its claim made, after our commit.
-
-    RabbitMQ needs no look: its queue keeps one bell.
-    """
-    client = getattr(channel, "client", None)
-    if client is None or not client.llen(queue):
-        return False
-    # Plain tasks may be in the same list: only its two ends are looked at, where bells are put and taken.
-    return any(is_bell(client.lindex(queue, end), task) for end in (0, -1))
-
-
-def is_bell(entry: bytes | str | None, task: str = BELL) -> bool:
-    """Whether that is a bell, in the form Celery's messages have in Redis."""
-    try:
-        return bool(json.loads(entry or "null")["headers"]["task"] == task)
-    except (ValueError, TypeError, KeyError):
-        return False
+    elif task == BELL:
+        hang_bell(channel, queue.name, task, send)
+    elif not is_hanging(channel, queue.name, task):
+        send()
 
 
 def is_to_be_declared(queue: Any, connection: Connection) -> bool:

@@ -59,6 +59,16 @@ def test_each_queue_has_its_own(broker: Connection) -> None:
     assert sent(broker, "b")["properties"]["delivery_info"]["routing_key"] == "b"
 
 
+def test_one_that_hangs_there_is_enough_under_a_prefix_too(broker: Connection) -> None:
+    with app.connection_for_write(transport_options={"global_keyprefix": "mill:"}) as prefixed:
+        for _ in range(2):
+            publish(bell_queue("a"), prefixed)
+
+    client = broker.default_channel.client
+    assert (client.llen("mill:a"), client.llen("a")) == (1, 0)
+    client.delete("mill:a")
+
+
 def test_what_is_remembered_is_bounded(broker: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bell, "REMEMBERED", 1)
     monkeypatch.setattr(bell, "_known", {})
