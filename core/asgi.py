@@ -16,7 +16,8 @@ django_application = get_asgi_application()
 from django.conf import settings  # noqa: E402 - there are settings only now
 
 from core.body_limit import BodyLimit  # noqa: E402
+from core.handlers import too_large  # noqa: E402
 from jobs.flusher import Flusher  # noqa: E402
 
-application = BodyLimit(django_application, most=settings.REQUEST_BYTES)
+application = BodyLimit(django_application, most=settings.REQUEST_BYTES, refusal=too_large)
 Flusher().start()

@@ -13,6 +13,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
+Refusal = Callable[[str, str], tuple[bytes, bytes]]
+"""Media type and body of a refusal, for a path and a sentence."""
 
 
 class TooLarge(Exception):
@@ -22,15 +24,16 @@ class TooLarge(Exception):
 class BodyLimit:
     """An ASGI application around another; answers 413 where a body has more than `most` bytes."""
 
-    def __init__(self, application: Application, most: int) -> None:
+    def __init__(self, application: Application, most: int, refusal: Refusal) -> None:
         self.application = application
         self.most = most
+        self.refusal = refusal
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
         elif announced(scope) > self.most:
-            await self._refuse(send)
+            await self._refuse(scope, send)
         else:
             await self._count(scope, receive, send)
 
@@ -49,16 +52,15 @@ class BodyLimit:
         try:
             await self.application(scope, counted, send)
         except TooLarge:
-            await self._refuse(send)
+            await self._refuse(scope, send)
 
-    async def _refuse(self, send: Send) -> None:
+    async def _refuse(self, scope: Message, send: Send) -> None:
         megabytes = self.most // (1024 * 1024)
-        text = (
-            f"This request is larger than the {megabytes} MB that are accepted at once. Send smaller files.\n"
-        )
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+        text = f"This request is larger than the {megabytes} MB that are accepted at once. Send less."
+        media_type, body = self.refusal(scope["path"], text)
+        headers = [(b"content-type", media_type), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": text.encode()})
+        await send({"type": "http.response.body", "body": body})
 
 
 def announced(scope: Message) -> int:

@@ -8,10 +8,10 @@ from django.views.generic import RedirectView
 
 from core.flower import flower
 
-handler400 = "jobs.pages.answers.bad_request"
+handler400 = "core.handlers.bad_request"
 handler403 = "jobs.pages.answers.forbidden"
 handler404 = "jobs.pages.answers.not_found"
-handler500 = "jobs.pages.answers.server_error"
+handler500 = "core.handlers.server_error"
 
 urlpatterns = [
     path("api/v1/", include("jobs.api.urls")),

@@ -51,6 +51,14 @@ class Conf:
     """The largest file one form or command may hand in."""
     link_hours: float = 24
     """How long a signed link (a download, a thank-you page) is good for."""
+    submits_per_minute: int = 0
+    """How many jobs and uploads one person's programs may submit in a minute; 0 = as many as they like."""
+    waits_per_minute: int = 600
+    """How many answers one person's programs may wait for in a minute (`Prefer: wait`); 0 = no limit."""
+    streams_per_minute: int = 120
+    """How many streams of events one person's programs may open in a minute; 0 = no limit."""
+    waiting_quota: int = 0
+    """How many jobs of one owner may wait at once before the API takes no more; 0 = no limit."""
     token_seconds: float = 5
     """How long a process believes what it read about a token: so long one revoked elsewhere may live on."""
     public_per_hour: int = 20

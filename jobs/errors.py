@@ -5,6 +5,7 @@ MillraceError
 │   ├── UnknownKind        no such kind is declared here
 │   ├── BadPayload         the payload does not fit its kind (`problems` lists where and why)
 │   ├── BadUpload          a file is too large, of the wrong type, or empty
+│   ├── BadSchedule        a schedule that cannot be kept, or would never fire
 │   ├── KeyReused          an idempotency key was used before with another payload
 │   ├── NotAllowed         this owner may not do this
 │   └── NotPossible        the job's state does not allow this act
@@ -73,6 +74,16 @@ class BadUpload(Refusal):
     """A file is too large, of the wrong type, or empty."""
 
     code = "bad_upload"
+
+
+class BadSchedule(Refusal):
+    """A schedule cannot be kept as it is, or would never fire."""
+
+    code = "bad_schedule"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("The schedule does not fit: " + "; ".join(map(str, self.problems)))
 
 
 class KeyReused(Refusal):

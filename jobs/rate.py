@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv6Address, ip_address
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
@@ -20,6 +22,7 @@ from django.http import HttpRequest
 from jobs.errors import Busy
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 0.8
 REST_SECONDS = 5.0
@@ -36,9 +39,22 @@ def take(what: str, who: str, *, limit: int, seconds: int) -> None:
     now = clock()
     window = int(now // seconds)
     name = hashlib.sha256(f"{what}\x1f{who}\x1f{window}".encode()).hexdigest()
-    if (_count(f"rate:{name}", seconds) or 0) > limit:
+    if (ask(_add_one, f"rate:{name}", seconds) or 0) > limit:
         left = int((window + 1) * seconds - now) + 1
         raise Busy(f"That was too often from here. Please try again in {in_words(left)}.", left)
+
+
+def ask(question: Callable[..., T], *given: Any) -> T | None:
+    """What the cache says; None if it does not say it in time, and for a while after that."""
+    global _rest_until
+    if time.monotonic() < _rest_until:
+        return None
+    try:
+        return _asking.submit(question, *given).result(PATIENCE_SECONDS)
+    except Exception as error:  # noqa: BLE001 - whatever the cache's client raises when its server is away
+        _rest_until = time.monotonic() + REST_SECONDS
+        log.warning("rate_limit_open", extra={"error": repr(error)})
+        return None
 
 
 def address_of(request: HttpRequest) -> str:
@@ -66,19 +82,6 @@ def in_words(seconds: int) -> str:
     if seconds < 90:
         return f"{seconds} second{'s' if seconds != 1 else ''}"
     return f"{round(seconds / 60)} minutes"
-
-
-def _count(name: str, seconds: int) -> int | None:
-    """How many there were in this window, this one included; None if the cache does not say."""
-    global _rest_until
-    if time.monotonic() < _rest_until:
-        return None
-    try:
-        return _asking.submit(_add_one, name, seconds).result(PATIENCE_SECONDS)
-    except Exception as error:  # noqa: BLE001 - whatever the cache's client raises when its server is away
-        _rest_until = time.monotonic() + REST_SECONDS
-        log.warning("rate_limit_open", extra={"error": repr(error)})
-        return None
 
 
 def _add_one(name: str, seconds: int) -> int:

@@ -39,14 +39,18 @@ NAME_CHARACTERS = 100
 MINUTE = timedelta(minutes=1)
 KEPT = 10_000
 """How many tokens a process remembers at most; then it begins anew."""
-REVOKE = """
-    WITH RECURSIVE doomed AS (
+WITH_FAMILY = """
+    WITH RECURSIVE family AS (
         SELECT id FROM millrace_token WHERE id = ANY (%(ids)s)
-        UNION SELECT child.id FROM millrace_token AS child JOIN doomed ON child.parent_id = doomed.id)
-    UPDATE millrace_token SET revoked_at = clock_timestamp()
-     WHERE id IN (SELECT id FROM doomed) AND revoked_at IS NULL
-    RETURNING id
+        UNION SELECT child.id FROM millrace_token AS child JOIN family ON child.parent_id = family.id)
 """
+FAMILY = f"{WITH_FAMILY} SELECT id FROM family"  # noqa: S608 - constants of ours
+REVOKE = f"""
+    {WITH_FAMILY}
+    UPDATE millrace_token SET revoked_at = clock_timestamp()
+     WHERE id IN (SELECT id FROM family) AND revoked_at IS NULL
+    RETURNING id
+"""  # noqa: S608 - constants of ours
 USED = """
     UPDATE millrace_token SET last_used_at = clock_timestamp()
      WHERE id = %(id)s AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
@@ -134,6 +138,11 @@ def find_token(secret: str) -> Holder:
     if expires_at is not None and expires_at <= timezone.now():
         raise BadToken(f"This token expired at {expires_at.isoformat(timespec='seconds')}. Make a new one.")
     return holder
+
+
+def family_of(token: Token) -> list[UUID]:
+    """The token and every token it made."""
+    return [row[0] for row in DJANGO.rows(FAMILY, {"ids": [token.id]})]
 
 
 def revoke_tokens(ids: Sequence[UUID]) -> list[UUID]:

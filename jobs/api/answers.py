@@ -16,7 +16,8 @@ from django.http.multipartparser import MultiPartParserError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from jobs.api.problems import CATALOGUE, Refused, Wrong, pointer, problem
-from jobs.errors import BadPayload, Busy, InFlight, MillraceError, Problem
+from jobs.bucket import Empty
+from jobs.errors import BadPayload, BadSchedule, BadToken, Busy, InFlight, MillraceError
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     """The one place that turns errors into answers."""
     match error:
         case Refused():
-            return problem(request, error.code, str(error), errors=error.errors, headers=error.headers)
+            return problem(request, *explain(error), headers=error.headers)
         case MillraceError():
             return of_ours(request, error)
         case ValidationError():
@@ -70,24 +71,31 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def of_ours(request: HttpRequest, error: MillraceError) -> HttpResponse:
-    """An error of the verbs, under its own code where the catalogue has it."""
+    """An error of the verbs, with what its status wants in the headers."""
     headers = {}
-    wrong: list[Wrong] = []
     if isinstance(error, Busy):
         headers["Retry-After"] = str(error.retry_after_seconds)
-    if isinstance(error, BadPayload):
-        wrong = [misfit(found) for found in error.problems]
-    code = error.code if error.code in CATALOGUE else "refused"
+    if isinstance(error, Empty):
+        headers |= error.level.headers()
     if isinstance(error, InFlight):
         headers["Retry-After"] = "1"
-    if code == "bad_token":
+    if isinstance(error, BadToken):
         headers["WWW-Authenticate"] = f'{CHALLENGE}, error="invalid_token"'
-    return problem(request, code, str(error), errors=wrong, headers=headers)
+    return problem(request, *explain(error), headers=headers)
 
 
-def misfit(found: Problem) -> Wrong:
-    """What a kind says about its payload, as a place in the body that was sent."""
-    return Wrong(pointer(("payload", *found.where)), found.why, "bad_payload")
+def explain(error: MillraceError) -> tuple[str, str, list[Wrong]]:
+    """Code, detail and places of an error of ours, under its own code where the catalogue has it."""
+    code = error.code if error.code in CATALOGUE else "refused"
+    wrong: list[Wrong] = []
+    match error:
+        case Refused():
+            wrong = list(error.errors)
+        case BadPayload():
+            wrong = [Wrong(pointer(("payload", *found.where)), found.why, code) for found in error.problems]
+        case BadSchedule():
+            wrong = [Wrong(pointer(found.where), found.why, code) for found in error.problems]
+    return code, str(error), wrong
 
 
 def unfit(request: HttpRequest, error: ValidationError) -> HttpResponse:

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from jobs.api import files, jobs, kinds, me
+from jobs.api import batches, files, jobs, kinds, me, queues, schedules, tokens, uploads
 from jobs.api.answers import refused
 from jobs.api.body import StrictParser
 
@@ -28,5 +28,6 @@ api = Door(
     openapi_url=None,
     docs_url=None,
 )
-for router in (jobs.router, kinds.router, files.router, me.router):
-    api.add_router("", router)
+ROOMS = (jobs, batches, uploads, files, kinds, queues, schedules, tokens, me)
+for room in ROOMS:
+    api.add_router("", room.router)

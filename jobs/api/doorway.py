@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from jobs.api.problems import problem
+from jobs.bucket import Level
 
 View = Callable[..., Any]
 
@@ -49,8 +50,11 @@ def as_get(request: HttpRequest) -> None:
 
 
 def told(request: HttpRequest, answered: HttpResponseBase) -> HttpResponseBase:
-    """A method that is not allowed, as a problem."""
+    """With what is left of a limit; a method that is not allowed becomes a problem."""
     if not isinstance(answered, HttpResponseNotAllowed):
+        level: Level | None = getattr(request, "level", None)
+        for name, value in level.headers().items() if level else ():
+            answered[name] = value
         return answered
     named = set(answered["Allow"].split(", "))
     allowed = sorted(named | ({"HEAD"} if "GET" in named else set()))

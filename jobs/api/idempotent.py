@@ -31,8 +31,23 @@ KEPT = ("Location", "Retry-After", "ETag")
 """The headers that belong to an answer."""
 
 
+def body_of(request: HttpRequest) -> str:
+    """What was asked: every byte of the body."""
+    return hashlib.sha256(request.body).hexdigest()
+
+
 def idempotent(operation: V) -> V:
-    """An operation that answers the same to the same key; without a key it is as it was."""
+    """An operation that answers the same to the same key and body; without a key it is as it was."""
+    return idempotent_for(body_of)(operation)
+
+
+def idempotent_for(asked: Callable[[HttpRequest], str]) -> Callable[[V], V]:
+    """The same, where something else than the body says what was asked."""
+    return lambda operation: once_only(operation, asked)
+
+
+def once_only(operation: V, asked: Callable[[HttpRequest], str]) -> V:
+    """The operation inside the transaction of its key."""
 
     @wraps(operation)
     def once(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -41,7 +56,7 @@ def idempotent(operation: V) -> V:
             answered: HttpResponse = operation(request, *args, **kwargs)
             return answered
         key = Key(scope_of(request), read_key(given))
-        print_ = fingerprint(request.META.get("QUERY_STRING", ""), hashlib.sha256(request.body).hexdigest())
+        print_ = fingerprint(request.META.get("QUERY_STRING", ""), asked(request))
         with transaction.atomic():
             if known := recall(key, print_=print_, db=DJANGO):
                 return replay(known)

@@ -16,6 +16,7 @@ from jobs.api.answers import answer
 from jobs.api.asking import Asking, answer_accepted
 from jobs.api.auth import CANCEL, READ, SUBMIT
 from jobs.api.idempotent import idempotent
+from jobs.api.limits import count_submits
 from jobs.api.problems import Refused
 from jobs.api.schemas import (
     Accepted,
@@ -49,6 +50,7 @@ LOOK_AGAIN = "1"
 @idempotent
 def submit(request: HttpRequest, given: JobIn) -> HttpResponse:
     """Accept a job. It is committed when you read the answer: from then on no crash loses it."""
+    count_submits(request)
     asking = Asking.read(request, given)
     return answer_accepted(asking.accepted(asking.submit(request)))
 
@@ -109,6 +111,7 @@ def retry(request: HttpRequest, id: UUID) -> HttpResponse:
 @idempotent
 def rerun(request: HttpRequest, id: UUID, given: RerunIn | None = None) -> HttpResponse:
     """A new job of yours with the same payload, or with another one."""
+    count_submits(request)
     old = find_job(request.user, id)
     given = given or RerunIn()
     asking = Asking.read(

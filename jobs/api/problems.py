@@ -99,6 +99,14 @@ CATALOGUE: dict[str, About] = {
         " `GET /kinds/{name}` has the schema.",
     ),
     "unknown_kind": About(422, "There is no such kind", "`GET /kinds` lists them all."),
+    "bad_schedule": About(
+        422, "This schedule would not fire as it is", "`errors` lists every place and why."
+    ),
+    "batch_refused": About(
+        422,
+        "A job of this atomic batch does not fit",
+        "`errors` lists every place from the top of the body. Nothing was accepted: send all again.",
+    ),
     "bad_upload": About(
         422, "This file is not accepted", "It is empty, too large or of the wrong type: `detail` says which."
     ),
@@ -152,8 +160,8 @@ def problem(
     request: HttpRequest | None,
     code: str,
     detail: str,
-    *,
     errors: Sequence[Wrong] = (),
+    *,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """The answer: `application/problem+json`, never cached."""

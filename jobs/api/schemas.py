@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from jobs.states import Reason, State
+from jobs.tokens import Scope as TokenScope
 
-NAME = Field(min_length=1, max_length=200)
 REFUSES = ConfigDict(extra="forbid", strict=True)
-STATES = tuple(State)
+
+Scope = Annotated[TokenScope, Field(strict=False)]
 
 
 def only_text(value: Any) -> Any:
@@ -232,3 +233,142 @@ class MeOut(BaseModel):
     can_submit: bool
     can_operate: bool
     token: TokenAbout | None
+
+
+class BatchIn(BaseModel):
+    """Jobs to be done, at most a thousand at once."""
+
+    model_config = REFUSES
+
+    jobs: list[dict[str, Any]] = Field(min_length=1, max_length=1000, description="Each as in `POST /jobs`.")
+    atomic: bool = Field(False, description="All of them or none.")
+
+
+class Rejection(BaseModel):
+    """A problem, as an answer of its own would be."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class BatchItem(BaseModel):
+    """What became of one job of a batch: accepted, or the problem with it."""
+
+    job: Accepted | None = None
+    problem: Rejection | None = None
+
+
+class BatchOut(BaseModel):
+    """What became of each, in the order they were sent."""
+
+    accepted: int
+    rejected: int
+    jobs: list[BatchItem]
+
+
+class PauseIn(BaseModel):
+    """Why the queue is paused: whoever waits reads it."""
+
+    model_config = REFUSES
+
+    reason: str = Field("", max_length=200)
+
+
+class QueueOut(BaseModel):
+    """A queue as operators see it. `later` jobs are scheduled or wait for their next attempt."""
+
+    name: str
+    queued: int
+    running: int
+    later: int
+    oldest_seconds: float | None
+    workers: int
+    is_paused: bool
+    pause_reason: str
+    paused_by: str
+    paused_at: datetime | None
+    links: dict[str, str]
+
+
+class QueuesOut(BaseModel):
+    """Every queue."""
+
+    queues: list[QueueOut]
+
+
+class ScheduleIn(BaseModel):
+    """A job that comes by the clock: give `cron` (and `timezone`), `every_seconds` or `at`."""
+
+    model_config = REFUSES
+
+    name: str = Field(min_length=1, max_length=200, description="Each name once.")
+    kind: str = Field(min_length=1, max_length=200)
+    payload: dict[str, Any] = Field(default_factory=dict)
+    cron: str | None = Field(
+        None, max_length=300, description="Minute, hour, day of month, month, day of week: `0 3 * * 1-5`."
+    )
+    timezone: str | None = Field(None, max_length=60, description="Of `cron`: Europe/Berlin.")
+    every_seconds: int | None = Field(None, ge=1, le=31_622_400)
+    at: Moment | None = Field(None, description="Once, then it is switched off.")
+    queue: str | None = Field(None, max_length=100)
+    priority: int = Field(0, ge=0, le=100)
+    enabled: bool = True
+    description: str = Field("", max_length=1000)
+
+    @model_validator(mode="after")
+    def _says_when_once(self) -> Self:
+        given = [name for name in ("cron", "every_seconds", "at") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("say when, once: cron, every_seconds or at")
+        return self
+
+
+class ScheduleOut(BaseModel):
+    """A schedule."""
+
+    id: int
+    name: str
+    kind: str
+    payload: Any
+    cron: str | None
+    timezone: str | None
+    every_seconds: int | None
+    at: datetime | None
+    queue: str | None
+    priority: int
+    enabled: bool
+    description: str
+    last_run_at: datetime | None
+    runs: int
+    links: dict[str, str]
+
+
+class SchedulesOut(BaseModel):
+    """Every schedule."""
+
+    schedules: list[ScheduleOut]
+
+
+class TokenIn(BaseModel):
+    """A token to be made."""
+
+    model_config = REFUSES
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"\S", description="What it is for.")
+    scopes: list[Scope] = Field(min_length=1, max_length=4)
+    expires_at: Moment | None = Field(None, description="Left out: as long as the token that makes it.")
+
+
+class TokenMade(TokenAbout):
+    """A new token and its secret, which is not shown again."""
+
+    secret: str
+
+
+class TokensOut(BaseModel):
+    """Your tokens."""
+
+    tokens: list[TokenAbout]

@@ -152,3 +152,21 @@ def test_every_problem_has_a_page(client):
     for code in CATALOGUE:
         assert code in client.get(f"{BASE}/problems/{code}").content.decode()
     assert client.get(f"{BASE}/problems/none").status_code == 404
+
+
+def test_a_host_that_is_not_served_is_a_problem(api):
+    answer = api.get(f"{BASE}/me", headers={"Host": "evil.example"})
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, MEDIA_TYPE)
+
+
+def test_what_breaks_outside_the_view_is_a_problem(api, monkeypatch):
+    from core import middleware
+
+    def broken(*_, **__):
+        raise RuntimeError("outside")
+
+    monkeypatch.setattr(middleware.structlog.contextvars, "bound_contextvars", broken)
+    answer = api.get(f"{BASE}/me")
+
+    assert (answer.status_code, answer["Content-Type"]) == (500, MEDIA_TYPE)

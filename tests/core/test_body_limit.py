@@ -3,12 +3,20 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from core.body_limit import BodyLimit
+from core.handlers import too_large
 
 MOST = 1024 * 1024
 
 
-def ask(headers: list[tuple[bytes, bytes]], chunks: list[bytes]) -> tuple[int, int]:
+told: list[dict[str, Any]] = []
+
+
+def ask(
+    headers: list[tuple[bytes, bytes]], chunks: list[bytes], path: str = "/kinds/images.resize"
+) -> tuple[int, int]:
     """The status, and how many bytes the application behind saw."""
     seen = 0
     sent: list[dict[str, Any]] = []
@@ -30,8 +38,9 @@ def ask(headers: list[tuple[bytes, bytes]], chunks: list[bytes]) -> tuple[int, i
     async def send(message: Any) -> None:
         sent.append(message)
 
-    limit = BodyLimit(application, MOST)
-    asyncio.run(limit({"type": "http", "headers": headers}, receive, send))
+    limit = BodyLimit(application, MOST, too_large)
+    asyncio.run(limit({"type": "http", "path": path, "headers": headers}, receive, send))
+    told.extend(sent)
     return sent[0]["status"], seen
 
 
@@ -48,3 +57,16 @@ def test_a_body_without_a_length_is_counted() -> None:
 
     assert status == 413
     assert seen <= MOST
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [("/api/v1/uploads", b"application/problem+json"), ("/kinds/x", b"text/plain; charset=utf-8")],
+)
+def test_a_program_is_told_by_a_problem_and_a_person_in_words(path: str, media_type: bytes) -> None:
+    told.clear()
+
+    ask([(b"content-length", b"9999999999")], [b""], path)
+
+    assert dict(told[0]["headers"])[b"content-type"] == media_type
+    assert b"1 MB" in told[1]["body"]
