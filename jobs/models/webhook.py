@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -43,6 +45,11 @@ class Webhook(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+    @property
+    def name(self) -> str:
+        """What people call it: its description, or its host."""
+        return self.description or urlsplit(self.url).hostname or self.url
 
 
 class WebhookSecret(models.Model):

@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import path
 
-from jobs.pages import acts, catalogue, files, job_page, jobs_list, kind, public, queues, sign_in
+from jobs.pages import acts, catalogue, files, job_page, jobs_list, kind, public, queues, sign_in, webhooks
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
@@ -32,6 +32,12 @@ urlpatterns = [
     path("queues", queues.queues, name="queues"),
     path("queues/<str:name>/pause", queues.pause, name="queue-pause"),
     path("queues/<str:name>/resume", queues.resume, name="queue-resume"),
+    path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/new", webhooks.webhook_new, name="webhook-new"),
+    path("webhooks/<uuid:id>", webhooks.webhook, name="webhook"),
+    path("webhooks/<uuid:id>/edit", webhooks.webhook_edit, name="webhook-edit"),
+    path("webhooks/<uuid:id>/replay/<uuid:delivery>", webhooks.webhook_replay, name="webhook-replay"),
+    path("webhooks/<uuid:id>/<str:act>", webhooks.webhook_act, name="webhook-act"),
     path("p/thanks/<str:token>", public.thanks, name="thanks"),
     path("p/<str:name>", public.public_kind, name="public-kind"),
 ]

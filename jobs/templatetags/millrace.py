@@ -21,6 +21,7 @@ FAMILIES = {
     "reports": "chart",
     "cleanup": "broom",
     "contact": "message",
+    "webhooks": "hook",
 }
 STATES = {
     "scheduled": "clock",

@@ -163,9 +163,9 @@ def check(address: Address, host: str) -> None:
     """Raise BadAddress unless this one may be called."""
     if is_allowed(address):
         return
-    shown = f"{host} is {address}" if str(address) != host else host
+    shown = f"{host} is {address}, which is" if str(address) != host else f"{host} is"
     raise BadAddress(
-        f"{shown}, which is not a public address. If it is meant, an administrator lets its network in:"
+        f"{shown} not a public address. If it is meant, an administrator lets its network in:"
         " WEBHOOK_ALLOWED_NETWORKS."
     )
 

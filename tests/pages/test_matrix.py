@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from pydantic import BaseModel
+from uuid_utils.compat import uuid7
 
 from jobs.artifacts import make_link, store_upload
-from jobs.models import Job
+from jobs.models import Job, Webhook, WebhookDelivery
 from jobs.pages.public import make_token
 from jobs.pages.urls import urlpatterns
 from tests.factories import make_group, make_job
@@ -36,6 +37,12 @@ PAGES = {
     "queues": ("get", "/queues", IN, NOT, NOT, NOT, OK),
     "queue-pause": ("post", "/queues/default/pause", IN, NOT, NOT, NOT, DONE),
     "queue-resume": ("post", "/queues/default/resume", IN, NOT, NOT, NOT, DONE),
+    "webhooks": ("get", "/webhooks", IN, OK, OK, OK, OK),
+    "webhook-new": ("get", "/webhooks/new", IN, OK, OK, OK, OK),
+    "webhook": ("get", "/webhooks/{hook}", IN, NOT, NOT, OK, OK),
+    "webhook-edit": ("get", "/webhooks/{hook}/edit", IN, NOT, NOT, OK, OK),
+    "webhook-act": ("post", "/webhooks/{hook}/test", IN, NOT, NOT, DONE, DONE),
+    "webhook-replay": ("post", "/webhooks/{hook}/replay/{delivery}", IN, NOT, NOT, DONE, DONE),
     "thanks": ("get", "/p/thanks/{token}", OK, OK, OK, OK, OK),
     "public-kind": ("get", "/p/test.open", OK, OK, OK, OK, OK),
 }
@@ -61,7 +68,12 @@ def objects(submitter: User, declare) -> dict[str, str]:
     file = store_upload(io.BytesIO(b"the words 4711"), name="in.txt", owner=submitter)
     file.job = job
     file.save()
-    return {"job": str(job.id), "file": make_link(file), "token": make_token(job.id)}
+    hook = Webhook.objects.create(id=uuid7(), owner=submitter, url="https://4711.example/", events=[])
+    delivery = WebhookDelivery.objects.create(webhook=hook, event="job.failed", kind="4711")
+    return {
+        "job": str(job.id), "file": make_link(file), "token": make_token(job.id), "hook": str(hook.id),
+        "delivery": str(delivery.id),
+    }  # fmt: skip
 
 
 def outcome(answer) -> str:
@@ -120,7 +132,7 @@ def test_every_page_is_in_the_table():
 
 
 def test_every_page_refuses_the_other_method(browsers, objects):
-    takes_both = {"sign-in", "kind", "public-kind"}
+    takes_both = {"sign-in", "kind", "public-kind", "webhook-new", "webhook-edit"}
     got = {}
     for name, (method, path, *_) in PAGES.items():
         other = "delete" if name in takes_both else "get" if method == "post" else "post"

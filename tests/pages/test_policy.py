@@ -8,9 +8,10 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 from pydantic import BaseModel
+from uuid_utils.compat import uuid7
 
 import jobs
-from jobs.models import Item, LogLine, Progress, Queue
+from jobs.models import Item, LogLine, Progress, Queue, Webhook, WebhookDelivery, WebhookSecret, WebhookTry
 from jobs.pages.public import make_token
 from tests.factories import make_artifact, make_job
 from tests.pages.test_fields import Colour, Size
@@ -65,6 +66,20 @@ def pages(request) -> dict[str, str]:
     return READ
 
 
+def hook_with_a_log(owner):
+    hook = Webhook.objects.create(id=uuid7(), owner=owner, url="https://example.org/", events=["job.failed"])
+    Webhook.objects.create(id=uuid7(), owner=owner, url="https://example.org/2", events=[], is_enabled=False)
+    WebhookSecret.objects.create(webhook=hook, sealed="x")
+    for number in range(2):
+        carrier = make_job("failed", owner=owner)
+        delivery = WebhookDelivery.objects.create(webhook=hook, event="job.failed", carrier=carrier.id)
+        for status in (500, None)[: number + 1]:
+            WebhookTry.objects.create(
+                delivery=delivery, status=status, milliseconds=5, answer="<b>no</b>", error="It broke."
+            )
+    return hook
+
+
 @pytest.fixture
 def asked(client, page, office, submitter, declare) -> dict[str, str]:
     declare(Everything)
@@ -92,6 +107,10 @@ def asked(client, page, office, submitter, declare) -> dict[str, str]:
         "done": page.get(f"/jobs/{done.id}"),
         "failed": page.get(f"/jobs/{failed.id}"),
         "queues": office.get("/queues"),
+        "webhooks": office.get("/webhooks"),
+        "webhook": page.get(f"/webhooks/{hook_with_a_log(submitter).id}"),
+        "webhook form": office.get("/webhooks/new"),
+        "webhook refused": page.post("/webhooks/new", {"url": "ftp://x"}),
         "missing": page.get(f"/jobs/{uuid4()}"),
         "no such page": page.get("/nowhere"),
     }
