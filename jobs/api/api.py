@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
-from jobs.api import batches, files, jobs, kinds, me, queues, schedules, tokens, uploads
+from jobs.api import batches, files, jobs, kinds, me, queues, schedules, tokens, uploads, webhooks
 from jobs.api.answers import refused
 from jobs.api.body import StrictParser
 
@@ -28,6 +28,6 @@ api = Door(
     openapi_url=None,
     docs_url=None,
 )
-ROOMS = (jobs, batches, uploads, files, kinds, queues, schedules, tokens, me)
+ROOMS = (jobs, batches, uploads, files, kinds, queues, schedules, tokens, webhooks, me)
 for room in ROOMS:
     api.add_router("", room.router)

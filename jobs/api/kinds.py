@@ -23,7 +23,7 @@ router = Router(tags=["kinds"])
 @router.get("/kinds", auth=READ, response=KindsOut, summary="List kinds")
 def list_kinds(request: HttpRequest) -> HttpResponse:
     """Everything this installation can do, by name."""
-    return answer({"kinds": [shown_kind(kind) for kind in KINDS.all()]})
+    return answer({"kinds": [shown_kind(kind) for kind in KINDS.all() if kind.is_listed]})
 
 
 @router.get("/kinds/{name}", auth=READ, response=KindOut, summary="Get a kind")
