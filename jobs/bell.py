@@ -30,8 +30,8 @@ return 0
 """
 """Whether one hangs there; if not, and one is given, it is hung.
 
-One is enough: whoever pops it makes a claim after our commit. Plain tasks may be in the same list: only its two
-ends are looked at, where bells are put and taken.
+One is enough: whoever pops it makes a claim after our commit. Plain tasks may be in the same list: only its
+two ends are looked at, where bells are put and taken.
 """
 
 _known: dict[str, tuple[str, tuple[str, str]]] = {}
