@@ -7,6 +7,8 @@ MillraceError
 │   ├── BadUpload          a file is too large, of the wrong type, or empty
 │   ├── BadSchedule        a schedule that cannot be kept, or would never fire
 │   ├── KeyReused          an idempotency key was used before with another payload
+│   ├── BadFilter          a word of a filter cannot be understood (`word`, `column`, `why`)
+│   ├── BadCursor          a cursor was not made here, or for another filter
 │   ├── NotAllowed         this owner may not do this
 │   └── NotPossible        the job's state does not allow this act
 ├── NotFound               no such job for this person (others' jobs look the same)
@@ -90,6 +92,27 @@ class KeyReused(Refusal):
     """An idempotency key was used before, with another payload."""
 
     code = "key_reused"
+
+
+class BadFilter(Refusal):
+    """A word of a filter cannot be understood: which, where it begins (from 1), and what would be valid."""
+
+    code = "bad_filter"
+
+    def __init__(self, word: str, column: int, why: str) -> None:
+        self.word, self.column, self.why = word, column, why
+        super().__init__(f"The filter is not understood at `{word}` (column {column}): {why}")
+
+
+class BadCursor(Refusal):
+    """A page was asked for that does not belong to this list."""
+
+    code = "bad_cursor"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This cursor belongs to another filter, or was not made here. Ask without a cursor for the first page."
+        )
 
 
 class NotAllowed(Refusal):
