@@ -111,7 +111,8 @@ class BadCursor(Refusal):
 
     def __init__(self) -> None:
         super().__init__(
-            "This cursor belongs to another filter, or was not made here. Ask without a cursor for the first page."
+            "This cursor belongs to another filter, or was not made here. "
+            "Ask without a cursor for the first page."
         )
 
 

@@ -6,6 +6,7 @@ not see looks as if it were not there.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,7 +16,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from jobs.errors import Gone, NotFound
+from jobs.limit import per_owner
 from jobs.models import Job, Tombstone
+from jobs.registry import KINDS
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -65,6 +68,24 @@ def find_job(user: User | AnonymousUser, id: UUID) -> Job:
     if stone is not None and (stone.owner_id == user.pk or can_operate(user)):
         raise Gone(f"Job {id} was purged: its time was over. Submit a new one.")
     raise NotFound(f"There is no job {id}, or it is not yours to see.")
+
+
+def with_names(keys: Collection[str]) -> dict[str, str]:
+    """Keys of limits as people read them: where a limit is `per_owner`, the owner's name for the number."""
+    named = {limit.name for kind in KINDS.all() for limit in kind.limits if limit.by is per_owner}
+    owners = {
+        key: int(of)
+        for key in keys
+        for name, _, of in [key.rpartition("=")]
+        if name in named and of.isdigit()
+    }
+    people = get_user_model().objects.in_bulk(set(owners.values())) if owners else {}
+    return {
+        key: f"{key.rpartition('=')[0]}={people[owners[key]].get_username()}"
+        if owners.get(key) in people
+        else key
+        for key in keys
+    }
 
 
 def teams(user: User | AnonymousUser) -> QuerySet[Group]:

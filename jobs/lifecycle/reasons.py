@@ -9,6 +9,7 @@ from uuid import UUID
 from jobs.database import DJANGO, Database
 from jobs.lifecycle.known import LIVE, held, silent_seconds
 from jobs.limit import from_json
+from jobs.owners import with_names
 from jobs.states import Reason
 
 COUNTED = 1000
@@ -54,10 +55,12 @@ class Waiting(NamedTuple):
 def waiting_reasons(ids: Sequence[UUID], *, db: Database = DJANGO) -> dict[UUID, Waiting]:
     """Why each of these jobs waits; a job that does not wait is not among them."""
     rows = db.rows(WHY, {"ids": list(ids), "silent": silent_seconds()})
-    return {row[0]: Waiting(Reason(row[1]), sentence(*row[1:])) for row in rows}
+    names = with_names({row[7] for row in rows if row[7]})
+    return {row[0]: Waiting(Reason(row[1]), sentence(names.get(row[7], ""), *row[1:])) for row in rows}
 
 
 def sentence(
+    key: str,
     reason: str,
     queue: str,
     kind: str,
@@ -67,7 +70,7 @@ def sentence(
     held_by: str | None = None,
     limits: str | None = None,
 ) -> str:
-    """What a person reads."""
+    """What a person reads; `key` is the limit that holds it, as people read it."""
     bound = next((bound for bound in from_json(limits) if bound.key == held_by), None)
     match reason:
         case Reason.NOT_DUE:
@@ -81,11 +84,10 @@ def sentence(
         case Reason.UNKNOWN_KIND:
             return f"No running worker of queue {queue} knows {kind}. It begins when a newer worker starts."
         case Reason.LIMIT if bound is not None:
-            return f"{bound.at_once} at once for {bound.key}, and all of these slots are taken."
+            return f"{bound.at_once} at once for {key}, and all of these slots are taken."
         case Reason.RATE if bound is not None and bound.seconds is not None:
-            return (
-                f"{bound.starts} every {exactly(bound.seconds)} for {bound.key}: it waits for the next start."
-            )
+            often = f"{bound.starts} every {exactly(bound.seconds)}"
+            return f"{often} for {key}: it waits for the next start."
         case _ if ahead == 0:
             return f"Next in queue {queue}."
         case _:

@@ -126,7 +126,10 @@ class Job(models.Model):
             models.Index(
                 F("finished_at"), name="millrace_job_finished", condition=Q(finished_at__isnull=False)
             ),
-            models.Index(F("id").desc(), name="millrace_job_failed", condition=Q(state="failed")),
+            models.Index(
+                F("id").desc(), name="millrace_job_given_up", condition=Q(state__in=["failed", "cancelled"])
+            ),
+            models.Index(F("id").desc(), name="millrace_job_told", condition=~Q(error="")),
         ]
         permissions = [
             ("submit_job", "Can submit jobs"),

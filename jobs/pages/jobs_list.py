@@ -1,26 +1,33 @@
-"""The list of jobs: filters in the address, the newest first."""
+"""The list of jobs: one filter, kept in the address; the newest first."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from jobs.errors import BadCursor, BadFilter
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Job, Progress
-from jobs.owners import can_operate, visible_jobs
+from jobs.owners import visible_jobs
 from jobs.pages.answers import is_live, page, signed_in
-from jobs.pages.cursor import page_of
 from jobs.pages.words import word
 from jobs.registry import KINDS
+from jobs.search import Page, Search, count_up_to, page_of, search, with_field, without
+from jobs.search.edit import value_of
+from jobs.search.fields import ALL
+from jobs.search.grammar import LONGEST
 from jobs.states import WAITING, State
 
 HEAVY = ("payload", "result", "error")
+CHOICES = ("state", "kind", "queue", "owner")
+"""What the drop-downs choose, as the address has it: `?state=failed` becomes a word of the filter."""
+EMPTY = Page([], "", "")
+GONE = "That page belongs to another filter. Here are the newest that fit."
 
 
 @dataclass(frozen=True)
@@ -33,55 +40,91 @@ class Line:
     percent: int | None
 
 
-@dataclass(frozen=True)
-class Filters:
-    """What the address asks for; an empty one asks for everything."""
+class Chip(NamedTuple):
+    """A part of the filter in plain words, and the address of the list without it."""
 
-    state: str = ""
-    kind: str = ""
-    queue: str = ""
-    owner: str = ""
-
-    @classmethod
-    def read(cls, request: HttpRequest) -> Filters:
-        names = ["state", "kind", "queue"] + (["owner"] if can_operate(request.user) else [])
-        return cls(**{name: word(request.GET, name) for name in names})
-
-    def apply(self, jobs: QuerySet[Job]) -> QuerySet[Job]:
-        wanted: dict[str, Any] = {
-            "state": self.state,
-            "kind": self.kind,
-            "queue": self.queue,
-            f"owner__{get_user_model().USERNAME_FIELD}": self.owner,
-        }
-        return jobs.filter(**{name: value for name, value in wanted.items() if value})
-
-    @property
-    def query(self) -> str:
-        """The filters as a part of an address."""
-        return urlencode({name: value for name, value in vars(self).items() if value})
+    meaning: str
+    is_negated: bool
+    without: str
 
 
 @require_safe
 @signed_in
 def jobs_list(request: HttpRequest) -> HttpResponse:
     """A page of jobs that this person may see; htmx asks for the lines alone."""
-    filters = Filters.read(request)
-    cursor = request.GET.get("page", "")
-    found = filters.apply(visible_jobs(request.user)).select_related("owner").defer(*HEAVY)
-    shown = page_of(found, cursor)
-    context = {
-        "section": "jobs",
-        "filters": filters,
+    text = word(request.GET, "filter", LONGEST + 1)
+    if any(name in request.GET for name in CHOICES):
+        return HttpResponseRedirect(address(chosen(request, text)))
+    context: dict[str, Any] = {"section": "jobs", "text": text, "fields": ALL} | choices(text)
+    try:
+        found = search(text, user=request.user)
+        context |= listed(request, found)
+    except BadFilter as error:
+        context |= {"refused": error, "shown": EMPTY}
+        return page(request, "jobs.html", context, status=422)
+    return page(request, "jobs_lines.html" if is_live(request) else "jobs.html", context)
+
+
+def listed(request: HttpRequest, found: Search) -> dict[str, Any]:
+    """The jobs of the page that was asked for, and what the filter was taken to mean."""
+    cursor, notice = request.GET.get("page", ""), ""
+    jobs = found.apply(visible_jobs(request.user))
+    rows = jobs.select_related("owner").defer(*HEAVY)
+    try:
+        shown = page_of(rows, cursor, of=found.text)
+    except BadCursor:
+        cursor, notice = "", GONE
+        shown = page_of(rows, of=found.text)
+    return {
+        "text": found.text,
+        "query": query(found.text),
+        "chips": [
+            Chip(part.meaning, part.word.is_negated, address(without(found.text, part.word)))
+            for part in found.parts
+        ],
         "shown": shown,
         "lines": lines_of(shown.jobs),
         "is_moving": any(not job.is_final for job in shown.jobs),
         "cursor": cursor,
-        "states": list(State),
-        "kinds": KINDS.all(),
-        "queues": KINDS.queues(),
+        "notice": notice,
+        "count": count_up_to(jobs, of=found.text) if request.GET.get("count") else None,
     }
-    return page(request, "jobs_lines.html" if is_live(request) else "jobs.html", context)
+
+
+def chosen(request: HttpRequest, text: str) -> str:
+    """The filter with what the drop-downs say."""
+    for name in CHOICES:
+        if name in request.GET:
+            text = with_field(text, name, word(request.GET, name))
+    return text
+
+
+def choices(text: str) -> dict[str, Any]:
+    """What the drop-downs offer; one that the filter names but nobody offers is offered too."""
+    kinds = [(kind.name, kind.title) for kind in KINDS.all()]
+    offered = {
+        "state": [(state.value, state.value) for state in State],
+        "kind": kinds,
+        "queue": [(queue, queue) for queue in KINDS.queues()],
+        "owner": [("me", "me")],
+    }
+    drops = []
+    for name, options in offered.items():
+        value = value_of(text, name)
+        if value and value not in dict(options):
+            options.append((value, value))
+        drops.append({"name": name, "options": options, "value": value})
+    return {"drops": drops}
+
+
+def query(text: str) -> str:
+    """The filter as a part of an address."""
+    return urlencode({"filter": text}) if text else ""
+
+
+def address(text: str) -> str:
+    """Where the list of what fits is."""
+    return f"{reverse('jobs')}?{query(text)}" if text else reverse("jobs")
 
 
 def lines_of(jobs: list[Job]) -> list[Line]:

@@ -19,6 +19,7 @@ from jobs.lifecycle.pause import pause_queue, resume_queue
 from jobs.lifecycle.reasons import exactly
 from jobs.lifecycle.submit import QUEUE_NAME
 from jobs.models import Worker
+from jobs.owners import with_names
 from jobs.pages.answers import for_operators, is_live, page
 from jobs.pages.words import word
 from jobs.registry import KINDS
@@ -145,7 +146,8 @@ def queue_lines() -> list[QueueLine]:
 def limit_lines() -> list[LimitLine]:
     """The first keys before which somebody waits."""
     keys = held_keys(SHOWN, db=DJANGO)
-    return [LimitLine(*row) for row in DJANGO.rows(LIMITS, {"keys": keys})]
+    names = with_names(keys)
+    return [LimitLine(names[row[0]], *row[1:]) for row in DJANGO.rows(LIMITS, {"keys": keys})]
 
 
 def worker_lines() -> list[dict[str, Any]]:

@@ -7,6 +7,6 @@ from django.http import QueryDict
 LONGEST = 200
 
 
-def word(data: QueryDict, name: str) -> str:
+def word(data: QueryDict, name: str, longest: int = LONGEST) -> str:
     """The value of that name, short and without the NUL that PostgreSQL refuses."""
-    return data.get(name, "").strip()[:LONGEST].replace("\0", "\ufffd")
+    return data.get(name, "").strip()[:longest].replace("\0", "\ufffd")

@@ -24,6 +24,6 @@ class Count(NamedTuple):
 
 def count_up_to(jobs: QuerySet[Job], most: int = MOST, *, of: str = "") -> Count:
     """Count them, and stop at `most`."""
-    with patience(of):
+    with patience(of or "everything"):
         found = jobs.order_by()[: most + 1].count()
     return Count(min(found, most), found > most)

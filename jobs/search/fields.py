@@ -49,6 +49,8 @@ class Field:
     means: str
     example: str
     finds: Finds
+    head: str
+    """How its meaning begins, in plain words."""
     says: Says
     is_single: bool = True
     """A job has one of it, so naming it twice would find nothing."""
@@ -80,15 +82,18 @@ def like(column: str, value: Value) -> Q:
 
 
 def same(word: Word, value: Value, asker: Asker) -> str:
-    """`state is failed`."""
-    return f"{word.field} is {'like ' if value.is_pattern else ''}{value.text}"
+    return f"like {value.text}" if value.is_pattern else value.text
 
 
 def state(word: Word, value: Value, asker: Asker) -> Q:
-    """With what every job in that state has, so that the smallest index can answer."""
+    """With what is true of every job in that state, so that the smallest index can answer."""
     found = State(choose(word, value, list(State), "state"))
     if found == State.RUNNING:
         return Q(state=found, lease__isnull=False)
+    if found == State.QUEUED:
+        return Q(state=found) & (
+            Q(ready=True) | Q(held_by__isnull=False) | Q(ready=False, held_by__isnull=True)
+        )
     if found in FINAL:
         return Q(state=found, finished_at__isnull=False)
     return Q(state=found)
@@ -110,7 +115,10 @@ def door(word: Word, value: Value, asker: Asker) -> Q:
 
 
 def code(word: Word, value: Value, asker: Asker) -> Q:
-    return Q(code=choose(word, value, list(Code), "code"))
+    """Which codes a job that did not succeed may have ended with is known, and those have an index."""
+    found = choose(word, value, list(Code), "code")
+    ended = Q() if found == Code.OK else Q(state__in=[State.FAILED, State.CANCELLED])
+    return Q(code=found) & ended
 
 
 def owner(word: Word, value: Value, asker: Asker) -> Q:
@@ -135,8 +143,8 @@ def error(word: Word, value: Value, asker: Asker) -> Q:
     return Q(error__icontains=value.text) & ~Q(error="")
 
 
-def error_says(word: Word, value: Value, asker: Asker) -> str:
-    return f"the error says “{value.text}”"
+def quotes(word: Word, value: Value, asker: Asker) -> str:
+    return f"“{value.text}”"
 
 
 def id(word: Word, value: Value, asker: Asker) -> Q:
@@ -150,7 +158,7 @@ def id(word: Word, value: Value, asker: Asker) -> Q:
 
 
 def id_says(word: Word, value: Value, asker: Asker) -> str:
-    return f"the id is {value.text}" if len(value.text) >= 32 else f"the id begins with {value.text}"
+    return value.text if len(value.text) >= 32 else f"{value.text}…"
 
 
 def span(word: Word, value: Value, asker: Asker) -> Stretch:
@@ -161,12 +169,14 @@ def span(word: Word, value: Value, asker: Asker) -> Stretch:
 
 
 def between(column: str, found: Stretch) -> Q:
-    """Null is never between."""
+    """Null is never between. What happened before a moment was submitted before it."""
     condition = Q(**{f"{column}__isnull": False})
     if found.start is not None:
         condition &= Q(**{f"{column}__gte": found.start})
     if found.end is not None:
         condition &= Q(**{f"{column}__lt": found.end})
+        if column != "run_at":
+            condition &= Q(id__lt=first_id(found.end + APART))
     return condition
 
 
@@ -199,15 +209,15 @@ def due(word: Word, value: Value, asker: Asker) -> Q:
     return between("run_at", span(word, value, asker)) & waiting
 
 
-def time_says(word: Word, value: Value, asker: Asker) -> str:
+def times(word: Word, value: Value, asker: Asker) -> str:
     """With the moments it came to, for `>2h` can be read in two ways."""
     start, end = span(word, value, asker)
     if start is None or end is None:
         side = "since" if start is not None else "before"
-        return f"{word.field} {side} {local(start or end)}"
+        return f"{side} {local(start or end)}"
     if end - start == timedelta(days=1):
-        return f"{word.field} on {timezone.localtime(start):{DAY_FORM}}"
-    return f"{word.field} from {local(start)} to {local(end)}"
+        return f"on {timezone.localtime(start):{DAY_FORM}}"
+    return f"from {local(start)} to {local(end)}"
 
 
 def local(moment: Any) -> str:
@@ -215,25 +225,28 @@ def local(moment: Any) -> str:
 
 
 ALL = (
-    Field("state", "where it is in its life", "state:failed,retrying", state, same),
-    Field("kind", "what is done; `*` stands for any characters", "kind:images.*", kind, same),
-    Field("queue", "the line it waits in", "queue:images", queue, same),
-    Field("owner", "whose it is; `me` is you", "owner:me", owner, same),
-    Field("error", "words in its last error", 'error:"timed out"', error, error_says, is_single=False),
-    Field("code", "how it ended", "code:timeout", code, same),
-    Field("door", "how it came: web, api, cli, schedule, public, code", "door:api", door, same),
-    Field("id", "its id, or how it begins", "id:01a203b8", id, id_says),
+    Field("state", "where it is in its life", "state:failed,retrying", state, "state is", same),
+    Field("kind", "what is done; `*` stands for any characters", "kind:images.*", kind, "kind is", same),
+    Field("queue", "the line it waits in", "queue:images", queue, "queue is", same),
+    Field("owner", "whose it is; `me` is you", "owner:me", owner, "owner is", same),
+    Field("error", "words in its last error", 'error:"timed out"', error, "the error says", quotes, False),
+    Field("code", "how it ended", "code:timeout", code, "code is", same),
+    Field("door", "how it came: web, api, cli, schedule, public, code", "door:api", door, "door is", same),
+    Field("id", "its id, or how it begins", "id:01a203b8", id, "id is", id_says),
     Field(
         "created",
-        "when it was submitted; `>2h`: in the last two hours",
+        "when it came; `>2h`: in the last two hours",
         "created:>2h",
         created,
-        time_says,
+        "created",
+        times,
         False,
     ),
-    Field("started", "when its latest attempt began", "started:today", started, time_says, False),
-    Field("finished", "when it ended; `<` is before", "finished:<2026-11-01", finished, time_says, False),
-    Field("due", "when it is to start; `<10m`: within ten minutes", "due:<10m", due, time_says, False),
+    Field("started", "when its latest attempt began", "started:today", started, "started", times, False),
+    Field(
+        "finished", "when it ended; `<`: before", "finished:<2026-11-01", finished, "finished", times, False
+    ),
+    Field("due", "when it is to start; `<10m`: within ten minutes", "due:<10m", due, "due", times, False),
 )
 FIELDS = {field.name: field for field in ALL}
 TIMES = frozenset({"created", "started", "finished", "due"})

@@ -121,5 +121,5 @@ def condition_of(word: Word, field: Field, asker: Asker) -> Q:
 
 
 def meaning_of(word: Word, field: Field, asker: Asker) -> str:
-    told = " or ".join(field.says(word, value, asker) for value in word.values)
+    told = f"{field.head} " + " or ".join(field.says(word, value, asker) for value in word.values)
     return f"not: {told}" if word.is_negated else told

@@ -8,7 +8,7 @@ from django import template
 from django.forms import BoundField
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from jobs.models import Artifact
@@ -111,6 +111,15 @@ def brief(value: timedelta | None) -> str:
     seconds = max(0, round(value.total_seconds()))
     size, unit = next((size, unit) for size, unit in BRIEF if seconds >= 2 * size or size == 1)
     return f"{seconds // size} {unit}"
+
+
+@register.filter
+def ticks(text: str) -> SafeString:
+    """What stands between backticks as code."""
+    parts = text.split("`")
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if n % 2 else part,) for n, part in enumerate(parts))
+    )
 
 
 @register.filter

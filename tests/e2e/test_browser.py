@@ -29,8 +29,8 @@ def test_signing_in_leads_to_where_one_was_going(visit, submitter):
 
     page.get_by_role("button", name="Sign in").click()
 
-    page.wait_for_url("**/jobs?state=failed")
-    expect(page.get_by_text("No job fits these filters")).to_be_visible()
+    page.wait_for_url("**/jobs?filter=state*failed")
+    expect(page.get_by_text("No job fits this filter")).to_be_visible()
 
 
 def test_a_double_click_is_one_job(visit, submitter):

@@ -9,10 +9,14 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
+from pydantic import BaseModel
 
 from jobs.errors import Gone, NotFound
+from jobs.limit import Limit, per_owner
 from jobs.models import Job, Tombstone
-from jobs.owners import can_operate, can_submit, find_job, service_user, visible_jobs
+from jobs.owners import can_operate, can_submit, find_job, service_user, visible_jobs, with_names
+from jobs.registry import KINDS
+from tests.running import make_kind
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +110,15 @@ def test_making_the_roles_twice_is_the_same_as_once():
         True,
     ]
     assert Permission.objects.filter(codename="operate_job").count() == 1
+
+
+def test_a_key_that_counts_by_owner_shows_a_name_and_any_other_key_itself(alice, monkeypatch):
+    class Payload(BaseModel):
+        pass
+
+    limits = [Limit("owner", by=per_owner, at_once=1), Limit("order", by=lambda *_: "1", at_once=1)]
+    kind = make_kind("test.limited", Payload, limits=limits)
+    monkeypatch.setattr(KINDS, "_kinds", {kind.name: kind})
+    keys = [f"owner={alice.pk}", "owner=987654321", f"order={alice.pk}", "plain", "owner=x"]
+
+    assert with_names(keys) == dict(zip(keys, ["owner=alice", *keys[1:]], strict=True))

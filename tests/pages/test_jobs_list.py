@@ -1,12 +1,15 @@
 """The list of jobs: whose, which, and page by page."""
 
 import re
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from jobs.models import Job, Progress
 from jobs.owners import visible_jobs
-from jobs.pages.cursor import page_of
+from jobs.search import page_of
+from jobs.search.cursor import OLDER, encode
 from tests.factories import make_group, make_job, make_user
 from tests.pages.conftest import at_the_door
 
@@ -54,19 +57,74 @@ def test_filters_are_in_the_address_and_stay_with_the_pages(page, submitter):
     make_job("queued", kind="test.ok", queue="b", owner=submitter)
     make_job("failed", kind="test.other", queue="b", owner=submitter)
 
-    first = page.get("/jobs?state=failed&kind=test.ok&queue=b")
+    first = page.get("/jobs?filter=state:failed+kind:test.ok+queue:b")
     second = page.get(next_in(first, "next"))
 
     assert ids_in(first) + ids_in(second) == wanted[::-1]
 
 
 def test_only_operators_filter_by_owner(page, office, submitter):
-    make_job(owner=submitter)
+    mine = make_job(owner=submitter)
     make_job(owner=make_user("charlie"))
 
     assert len(ids_in(office.get("/jobs"))) == 2
-    assert len(ids_in(office.get("/jobs?owner=charlie"))) == 1
-    assert len(ids_in(page.get("/jobs?owner=charlie"))) == 1
+    assert len(ids_in(office.get("/jobs?filter=owner:charlie"))) == 1
+    assert ids_in(page.get("/jobs?filter=owner:me")) == [str(mine.id)]
+    refused = page.get("/jobs?filter=owner:charlie")
+    assert (refused.status_code, ids_in(refused)) == (422, [])
+    assert "only operators may ask" in refused.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("asked", "filter"),
+    [
+        ("state=failed", "state:failed"),
+        ("filter=state:failed,queued+x&state=running&kind=&queue=b", "x state:running queue:b"),
+        ("filter=-state:failed&state=", "-state:failed"),
+        ('filter="open&state=failed', '"open state:failed'),
+        ("owner=Ada+Lovelace", 'owner:"Ada Lovelace"'),
+        ("state=", ""),
+    ],
+)
+def test_what_a_drop_down_chooses_becomes_a_word_of_the_filter(page, asked, filter):
+    answer = page.get(f"/jobs?{asked}")
+
+    assert answer.status_code == 302
+    assert dict(parse_qsl(urlsplit(answer.headers["Location"]).query)).get("filter", "") == filter
+
+
+def test_the_drop_downs_show_what_the_filter_says(page):
+    text = page.get("/jobs?filter=state:failed+queue:unheard").content.decode()
+
+    assert '<option value="failed" selected>' in text
+    assert '<option value="unheard" selected>' in text
+
+
+def test_each_part_of_the_filter_is_said_and_can_be_taken_out(page):
+    text = page.get("/jobs?filter=state:failed+-queue:b").content.decode()
+
+    assert 'state is failed</span><a href="/jobs?filter=-queue%3Ab">' in text
+    assert 'not: queue is b</span><a href="/jobs?filter=state%3Afailed">' in text
+
+
+def test_a_filter_that_is_not_understood_stays_in_its_box_with_the_reason(page, submitter):
+    make_job(owner=submitter)
+
+    answer = page.get("/jobs", {"filter": "x stat:<b>"})
+
+    text = answer.content.decode()
+    assert (answer.status_code, ids_in(answer)) == (422, [])
+    assert 'value="x stat:&lt;b&gt;"' in text and 'data-column="3"' in text
+    assert "there is no field <code>stat</code>; did you mean <code>state</code>?" in text
+    assert "<b>" not in text
+
+
+def test_how_many_there_are_is_counted_only_when_asked(page, submitter, django_assert_max_num_queries):
+    for _ in range(27):
+        make_job("succeeded", owner=submitter)
+
+    assert "27 jobs" not in page.get("/jobs").content.decode()
+    assert "27 jobs" in page.get("/jobs?count=1").content.decode()
 
 
 def test_a_group_sees_what_is_shared_with_it(submitter, bob):
@@ -76,17 +134,22 @@ def test_a_group_sees_what_is_shared_with_it(submitter, bob):
     assert ids_in(at_the_door(bob).get("/jobs")) == [str(shared.id)]
 
 
-@pytest.mark.parametrize("cursor", ["x", "%00", "b28", "!!!!", "A" * 400, "ä"])
-def test_a_cursor_that_cannot_be_read_is_the_first_page(page, submitter, cursor):
+@pytest.mark.parametrize("cursor", ["x", "%00", "b28", "!!!!", "A" * 400, "ä", encode(OLDER, uuid7(), "x")])
+def test_a_cursor_that_cannot_be_read_is_the_first_page_and_says_so(page, submitter, cursor):
     job = make_job(owner=submitter)
 
-    assert ids_in(page.get("/jobs", {"page": cursor})) == [str(job.id)]
+    answer = page.get("/jobs", {"page": cursor})
+
+    assert ids_in(answer) == [str(job.id)]
+    assert "Here are the newest" in answer.content.decode()
 
 
-def test_odd_filters_find_nothing_and_break_nothing(office):
+def test_odd_filters_are_answered_and_break_nothing(office):
     make_job()
-    for query in ("state=nonsense", "kind=%27;--", "owner=nobody", "queue=%00"):
-        answer = office.get(f"/jobs?{query}")
+    for query in ("state:nonsense", "kind:%27;--", "owner:nobody", '"', "-", "x" * 2000):
+        assert office.get(f"/jobs?filter={query}").status_code == 422, query
+    for query in ("queue:%27;--", "%00", "error:%25", "'", "\\", "%F0%9F%92%A9"):
+        answer = office.get(f"/jobs?filter={query}")
         assert answer.status_code == 200 and "No job fits" in answer.content.decode(), query
 
 
@@ -130,7 +193,7 @@ def test_htmx_gets_the_lines_alone(page, submitter):
 
 def test_empty_lists_say_what_to_do(page):
     assert "catalogue" in page.get("/jobs").content.decode()
-    assert "see all jobs" in page.get("/jobs?state=failed").content.decode()
+    assert "see all jobs" in page.get("/jobs?filter=state:failed").content.decode()
 
 
 def test_a_page_costs_the_same_whatever_its_length(page, submitter, django_assert_max_num_queries):
@@ -144,7 +207,7 @@ def test_a_page_costs_the_same_whatever_its_length(page, submitter, django_asser
 def test_the_last_page_has_no_older_one(submitter):
     for _ in range(4):
         make_job(owner=submitter)
-    first = page_of(visible_jobs(submitter), "", size=2)
+    first = page_of(visible_jobs(submitter), size=2)
     second = page_of(visible_jobs(submitter), first.older, size=2)
 
     assert (second.older, len(second.jobs)) == ("", 2)

@@ -102,7 +102,7 @@ def asked(client, page, office, submitter, declare) -> dict[str, str]:
         "public form": client.get("/p/test.open"),
         "thanks": client.get(f"/p/thanks/{make_token(make_job().id)}"),
         "jobs": office.get("/jobs"),
-        "no jobs": page.get("/jobs?state=scheduled"),
+        "no jobs": page.get("/jobs?filter=state:scheduled"),
         "running": page.get(f"/jobs/{running.id}"),
         "done": page.get(f"/jobs/{done.id}"),
         "failed": page.get(f"/jobs/{failed.id}"),

@@ -67,6 +67,30 @@ document.addEventListener("htmx:afterSwap", () => {
   for (const id of kept.folds) document.getElementById(id)?.setAttribute("open", "");
 });
 
+/* A choice from a drop-down counts at once, on top of what stands in the box. */
+for (const drops of document.querySelectorAll("[data-drops]")) {
+  drops.querySelector("[data-apply]").hidden = true;
+  drops.addEventListener("change", (event) => {
+    drops.elements.filter.value = document.querySelector("[data-search]").value;
+    for (const select of drops.querySelectorAll("select")) select.disabled = select !== event.target;
+    drops.requestSubmit();
+    for (const select of drops.querySelectorAll("select")) select.disabled = false;
+  });
+}
+
+/* "/" leads to the box; a filter that was refused is marked where it went wrong. */
+const box = document.querySelector("[data-search]");
+if (box) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+    event.preventDefault();
+    box.focus();
+    box.select();
+  });
+  if (box.dataset.column) box.setSelectionRange(box.dataset.column - 1, box.value.length);
+}
+
 /* One more row in a table of inputs. */
 for (const rows of document.querySelectorAll("[data-rows]")) {
   const button = rows.querySelector("[data-add-row]");

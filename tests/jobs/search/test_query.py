@@ -181,7 +181,7 @@ def test_the_meaning_is_said_in_plain_words() -> None:
     told = [part.meaning for part in search("state:failed,queued -kind:a* created:2026-03-02 x").parts]
 
     assert told == [
-        "state is failed or state is queued",
+        "state is failed or queued",
         "not: kind is like a*",
         "created on 2026-03-02",
         "the error says “x”",
