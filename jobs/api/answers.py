@@ -17,7 +17,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from jobs.api.problems import CATALOGUE, Refused, Wrong, pointer, problem
 from jobs.bucket import Empty
-from jobs.errors import BadPayload, BadSchedule, BadToken, Busy, InFlight, MillraceError
+from jobs.errors import BadFilter, BadPayload, BadSchedule, BadToken, Busy, InFlight, MillraceError
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +93,8 @@ def explain(error: MillraceError) -> tuple[str, str, list[Wrong]]:
             wrong = list(error.errors)
         case BadPayload():
             wrong = [Wrong(pointer(("payload", *found.where)), found.why, code) for found in error.problems]
+        case BadFilter():
+            wrong = [Wrong("query:filter", f"column {error.column}, {error.word}: {error.why}", code)]
         case BadSchedule():
             wrong = [Wrong(pointer(found.where), found.why, code) for found in error.problems]
     return code, str(error), wrong

@@ -16,7 +16,7 @@ from jobs.api.answers import answer
 from jobs.api.auth import must_submit
 from jobs.api.problems import Refused, Wrong
 from jobs.api.schemas import JobIn
-from jobs.api.shown import job_links, time
+from jobs.api.shown import job_links
 from jobs.database import DJANGO
 from jobs.errors import BadPayload, NotAllowed, Problem
 from jobs.lifecycle.known import LIVE, silent_seconds
@@ -24,6 +24,7 @@ from jobs.lifecycle.submit import submit_job
 from jobs.models import Queue
 from jobs.owners import can_operate, teams
 from jobs.registry import KINDS, Kind
+from jobs.search.record import time
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from ninja import Router
@@ -28,20 +33,23 @@ from jobs.api.schemas import (
     RerunIn,
     ResultOut,
 )
-from jobs.api.shown import HEAVY, file_link, shown_artifact, shown_job, shown_jobs, time
+from jobs.api.shown import file_link, shown_artifact, shown_job, shown_jobs
 from jobs.errors import NotAllowed, NotPossible
 from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.lifecycle.retry import retry_jobs
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
 from jobs.owners import can_act, find_job, visible_jobs
-from jobs.pages.cursor import OLDER, decode, page_of
+from jobs.search import count_up_to, page_of, search
+from jobs.search.export import MEDIA_TYPE, as_lines, chunks
+from jobs.search.grammar import LONGEST
+from jobs.search.record import HEAVY, time
 from jobs.states import REOPENABLE, State
 
 router = Router(tags=["jobs"])
 
-WORD = r"^[^\x00]*$"
-"""What the database can be asked for."""
+FILTER = Query("", max_length=LONGEST, description="Which: `state:failed kind:images.* created:>2h`.")
+"""The grammar of docs/reference/filters.md."""
 LOOK_AGAIN = "1"
 """When to look again at a job that runs, in seconds."""
 
@@ -58,20 +66,39 @@ def submit(request: HttpRequest, given: JobIn) -> HttpResponse:
 @router.get("/jobs", auth=READ, response=JobPage, summary="List jobs")
 def list_jobs(
     request: HttpRequest,
-    state: State | None = Query(None),
-    kind: str | None = Query(None, max_length=200, pattern=WORD),
-    queue: str | None = Query(None, max_length=200, pattern=WORD),
+    filter: str = FILTER,
     cursor: str = Query("", max_length=200, description="`next` of the page before."),
     limit: int = Query(50, ge=1, le=200, description="How many at most."),
+    count: bool = Query(False, description="Also how many there are, counted up to 10,000."),
 ) -> HttpResponse:
     """The jobs you may see, the newest first: yours, your groups', with the scope `operate` everybody's."""
-    wanted = {"state": state, "kind": kind, "queue": queue}
-    found = visible_jobs(request.user).filter(**{name: value for name, value in wanted.items() if value})
-    direction, edge = decode(cursor)
-    if cursor and (edge is None or direction != OLDER):
-        raise Refused("bad_cursor", "This cursor is none that was given out here.")
-    page = page_of(found.select_related("owner", "group").defer(*HEAVY), cursor, size=limit)
-    return answer({"jobs": shown_jobs(page.jobs), "next": page.older or None})
+    wanted = search(filter, user=request.user)
+    found = wanted.apply(visible_jobs(request.user))
+    rows = found.select_related("owner", "group").defer(*HEAVY)
+    page = page_of(rows, cursor, of=wanted.text, size=limit)
+    total = count_up_to(found, of=wanted.text)._asdict() if count else None
+    return answer({"jobs": shown_jobs(page.jobs), "next": page.older or None, "count": total})
+
+
+@router.get("/jobs/export", auth=READ, response={200: str}, summary="Export jobs")
+def export(request: HttpRequest, filter: str = FILTER) -> StreamingHttpResponse:
+    """Every job of the list, whole, as JSON Lines: one after the other, however many there are."""
+    wanted = search(filter, user=request.user)
+    found = chunks(wanted.apply(visible_jobs(request.user)), of=wanted.text)
+    first = next(found, [])  # what is wrong is a problem; later there is only breaking off
+    lines = map(as_lines, chain([first], found))
+    body = later(lines) if isinstance(request, ASGIRequest) else lines
+    answered = StreamingHttpResponse(body, content_type=MEDIA_TYPE)
+    answered["Cache-Control"] = "private, no-store"
+    answered["Content-Disposition"] = 'attachment; filename="jobs.jsonl"'
+    return answered
+
+
+async def later(lines: Iterator[str]) -> AsyncIterator[str]:
+    """The same for an asynchronous server: each look for more is made in the request's thread."""
+    more = sync_to_async(partial(next, lines, None))
+    while (text := await more()) is not None:
+        yield text
 
 
 @router.get("/jobs/{uuid:id}", auth=READ, response={200: JobOut, 304: None}, summary="Get a job")

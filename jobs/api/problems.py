@@ -38,6 +38,11 @@ CATALOGUE: dict[str, About] = {
         "The idempotency key is none",
         'Give `Idempotency-Key` 1 to 255 printable ASCII characters, bare or as `"a quoted string"`.',
     ),
+    "bad_filter": About(
+        422,
+        "The filter is not understood",
+        "`errors` names the word, its column and what would be valid.",
+    ),
     "bad_cursor": About(
         400,
         "The cursor is not one of ours",

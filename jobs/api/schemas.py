@@ -122,11 +122,19 @@ class JobOut(JobSummary):
     error: str
 
 
+class CountOut(BaseModel):
+    """How many there are; more than that if `is_more`."""
+
+    number: int
+    is_more: bool
+
+
 class JobPage(BaseModel):
-    """Some jobs, the newest first; `next` is the cursor of older ones."""
+    """Some jobs, the newest first; `next` is the cursor of older ones, `count` only if asked for."""
 
     jobs: list[JobSummary]
     next: str | None
+    count: CountOut | None
 
 
 class ArtifactOut(BaseModel):

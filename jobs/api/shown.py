@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +11,9 @@ from django.urls import reverse
 from jobs.artifacts.links import make_token
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Artifact, Job, Progress, Token
+from jobs.search.record import record_of
+from jobs.search.record import time as time
 from jobs.states import WAITING, State
-
-HEAVY = ("payload", "result", "error")
-"""What a list does not show."""
 
 
 def job_links(id: UUID | str) -> dict[str, str]:
@@ -36,31 +34,11 @@ def shown_jobs(jobs: Sequence[Job], *, is_whole: bool = False) -> list[dict[str,
 def shown_job(job: Job, waiting: Any, progress: Progress | None, *, is_whole: bool) -> dict[str, Any]:
     """One job; whole, or as in a list."""
     is_fresh = progress is not None and progress.attempt == job.attempt
-    found: dict[str, Any] = {
-        "id": str(job.id),
-        "kind": job.kind,
-        "queue": job.queue,
-        "state": job.state,
-        "priority": job.priority,
-        "run_at": time(job.run_at),
-        "attempt": job.attempt,
-        "version": job.version,
-        "cancel_asked": job.cancel_asked,
-        "owner": job.owner.get_username(),
-        "group": job.group.name if job.group else None,
-        "door": job.door,
-        "rerun_of": str(job.rerun_of) if job.rerun_of else None,
-        "created_at": time(job.created_at),
-        "started_at": time(job.started_at),
-        "finished_at": time(job.finished_at),
-        "code": job.code,
+    return record_of(job, is_whole=is_whole) | {
         "waiting": {"reason": waiting.reason.value, "text": waiting.text} if waiting else None,
         "progress": shown_progress(progress) if progress and is_fresh else None,
         "links": job_links(job.id),
     }
-    if is_whole:
-        found |= {"payload": job.payload, "result": job.result, "error": job.error}
-    return found
 
 
 def shown_progress(progress: Progress) -> dict[str, Any]:
@@ -103,8 +81,3 @@ def shown_token(token: Token) -> dict[str, Any]:
         "last_used_at": time(token.last_used_at),
         "revoked_at": time(token.revoked_at),
     }
-
-
-def time(at: datetime | None) -> str | None:
-    """A time as RFC 3339 writes it."""
-    return at.isoformat() if at else None

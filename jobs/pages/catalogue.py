@@ -9,8 +9,9 @@ from django.views.decorators.http import require_safe
 
 from jobs.models import Job
 from jobs.pages.answers import page, signed_in
-from jobs.pages.jobs_list import HEAVY, lines_of
+from jobs.pages.jobs_list import lines_of
 from jobs.registry import KINDS, Kind
+from jobs.search.record import HEAVY
 
 NEWEST = 5
 

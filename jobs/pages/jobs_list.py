@@ -21,9 +21,9 @@ from jobs.search import Page, Search, count_up_to, page_of, search, with_field, 
 from jobs.search.edit import value_of
 from jobs.search.fields import ALL
 from jobs.search.grammar import LONGEST
+from jobs.search.record import HEAVY
 from jobs.states import WAITING, State
 
-HEAVY = ("payload", "result", "error")
 CHOICES = ("state", "kind", "queue", "owner")
 """What the drop-downs choose, as the address has it: `?state=failed` becomes a word of the filter."""
 EMPTY = Page([], "", "")

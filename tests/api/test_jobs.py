@@ -1,8 +1,11 @@
 """Submit, look and act by program."""
 
+import json
+
 import pytest
 
 from jobs.models import Job
+from jobs.search import export
 from tests.api.conftest import BASE, post, program
 from tests.factories import make_artifact, make_group, make_job
 
@@ -58,7 +61,7 @@ def test_pages_of_jobs_join_without_gap_or_repetition(api, submitter):
 
     seen, cursor = [], ""
     while cursor is not None:
-        page = api.get(f"{BASE}/jobs", {"kind": "test.ok", "limit": 2, "cursor": cursor}).json()
+        page = api.get(f"{BASE}/jobs", {"filter": "kind:test.ok", "limit": 2, "cursor": cursor}).json()
         seen += [job["id"] for job in page["jobs"]]
         cursor = page["next"]
 
@@ -200,3 +203,48 @@ def test_a_later_job_is_scheduled(api, frame):
     answer = post(api, "/jobs", body)
 
     assert answer.json()["state"] == Job.objects.get().state == "scheduled"
+
+
+def test_a_filter_chooses_and_a_cursor_holds_for_it_alone(api, submitter):
+    for _ in range(3):
+        make_job("failed", owner=submitter)
+    make_job("queued", owner=submitter)
+
+    page = api.get(f"{BASE}/jobs", {"filter": "state:failed", "limit": 2, "count": "true"}).json()
+    foreign = api.get(f"{BASE}/jobs", {"filter": "state:queued", "cursor": page["next"]})
+
+    assert [job["state"] for job in page["jobs"]] == ["failed", "failed"]
+    assert page["count"] == {"number": 3, "is_more": False}
+    assert (foreign.status_code, foreign.json()["code"]) == (400, "bad_cursor")
+
+
+def test_a_word_that_is_not_understood_is_named(api):
+    found = api.get(f"{BASE}/jobs", {"filter": "stat:failed"}).json()
+
+    assert found["code"] == "bad_filter"
+    assert found["errors"] == [
+        {
+            "pointer": "query:filter",
+            "detail": "column 1, stat:failed: there is no field `stat`; did you mean `state`? "
+            "(To find the text itself, put it in quotes.)",
+            "code": "bad_filter",
+        }
+    ]
+
+
+def test_an_export_streams_each_visible_job_once_and_whole(api, submitter, charlie, monkeypatch):
+    monkeypatch.setattr(export, "AT_ONCE", 2)
+    made = [make_job("failed", owner=submitter, payload={"n": n}) for n in range(5)][::-1]
+    make_job("failed", owner=charlie)
+    make_job("queued", owner=submitter)
+
+    answered = api.get(f"{BASE}/jobs/export", {"filter": "state:failed"})
+
+    assert answered.streaming and answered["Content-Type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in b"".join(answered.streaming_content).splitlines()]
+    assert [(line["id"], line["payload"]) for line in lines] == [(str(job.id), job.payload) for job in made]
+
+
+def test_an_export_of_nothing_is_empty_and_a_bad_filter_a_problem(api):
+    assert b"".join(api.get(f"{BASE}/jobs/export").streaming_content) == b""
+    assert api.get(f"{BASE}/jobs/export", {"filter": "stat:x"}).json()["code"] == "bad_filter"

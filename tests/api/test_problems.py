@@ -92,11 +92,11 @@ def test_every_place_that_does_not_fit_is_named(api, frame):
         ("get", "/files/forged", 404, "not_found"),
         ("delete", "/jobs", 405, "method_not_allowed"),
         ("trace", "/me", 405, "method_not_allowed"),
-        ("get", "/jobs?state=asleep", 422, "invalid"),
+        ("get", "/jobs?filter=state:asleep", 422, "bad_filter"),
         ("get", "/jobs?limit=0", 422, "invalid"),
         ("get", "/jobs?limit=-1", 422, "invalid"),
         ("get", "/jobs?limit=9999999999999999999999", 422, "invalid"),
-        ("get", "/jobs?kind=%00", 422, "invalid"),
+        ("get", "/jobs?filter=kind:%00", 422, "bad_filter"),
         ("get", "/jobs?cursor=forged", 400, "bad_cursor"),
     ],
 )

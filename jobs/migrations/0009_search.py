@@ -3,7 +3,7 @@ from django.db.models import F, Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("millrace_jobs", "0006_turn")]
+    dependencies = [("millrace_jobs", "0008_webhooks")]
 
     operations = [
         migrations.AddIndex(
