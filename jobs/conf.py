@@ -96,7 +96,7 @@ class Conf:
     failpoint_once: str = ""
     """A folder shared by processes in which each failpoint acts once; empty = in each of them."""
     prepared: bool = True
-    """Whether workers use prepared statements (off behind PgBouncer in transaction mode without them)."""
+    """Whether statements are prepared (off behind PgBouncer in transaction mode without them)."""
 
 
 @cache

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import psycopg
 import psycopg.errors
 import structlog
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db.backends.postgresql.base import ServerBindingCursor
 from psycopg.pq import ConnStatus
 
 from jobs.conf import conf
@@ -33,7 +35,8 @@ FORGOTTEN = (
     psycopg.errors.FeatureNotSupported,  # "cached plan must not change result type"
 )
 
-
+PREPARED_AFTER = 3
+"""What a connection has sent so often is prepared."""
 PLANS_SECONDS = 1.0
 """How long the plan of a prepared statement is kept. PostgreSQL keeps it until somebody analyzes the table:
 one made while the table was small reads all of it, and still does when it has grown a thousandfold."""
@@ -42,8 +45,11 @@ one made while the table was small reads all of it, and still does when it has g
 class Database(Protocol):
     """What a lifecycle verb needs of a connection."""
 
-    def rows(self, sql: str, params: Params | None = None) -> list[Row]:
-        """Run one statement; the rows it returned, or none."""
+    def rows(self, sql: str, params: Params | None = None, *, is_fixed: bool = False) -> list[Row]:
+        """Run one statement; the rows it returned, or none.
+
+        `is_fixed`: its plan is good however large the tables become, so that the server may keep it.
+        """
 
     def atomic(self) -> AbstractContextManager[object]:
         """A transaction, or a savepoint in one."""
@@ -64,11 +70,40 @@ class DjangoDatabase:
 
     def __init__(self, alias: str = DEFAULT_DB_ALIAS) -> None:
         self.alias = alias
+        self._forgetful: WeakSet[psycopg.Connection[Row]] = WeakSet()
+        """Connections behind which somebody does not keep what was prepared."""
 
-    def rows(self, sql: str, params: Params | None = None) -> list[Row]:
+    def rows(self, sql: str, params: Params | None = None, *, is_fixed: bool = False) -> list[Row]:
+        if is_fixed and conf().prepared:
+            return self._rows_prepared(sql, params)
+        return self._rows(sql, params)
+
+    def _rows(self, sql: str, params: Params | None) -> list[Row]:
         with connections[self.alias].cursor() as cursor:
             cursor.execute(sql, params)
             return cursor.fetchall() if cursor.description else []
+
+    def _rows_prepared(self, sql: str, params: Params | None) -> list[Row]:
+        """By a cursor of Django's that leaves the values to the server, which plans a statement once."""
+        django = connections[self.alias]
+        django.ensure_connection()
+        connection = django.connection
+        if connection in self._forgetful:
+            return self._rows(sql, params)
+        usual, connection.cursor_factory = connection.cursor_factory, ServerBindingCursor
+        connection.prepare_threshold = PREPARED_AFTER
+        try:
+            return self._rows(sql, params)
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, FORGOTTEN):
+                raise
+            self._forgetful.add(connection)
+            if django.in_atomic_block:
+                raise
+            connection.cursor_factory = usual
+            return self._rows(sql, params)
+        finally:
+            connection.cursor_factory, connection.prepare_threshold = usual, None
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with connections[self.alias].cursor() as cursor, cursor.copy(sql) as stream:
@@ -110,10 +145,10 @@ class OwnDatabase:
                 raise psycopg.OperationalError("The connection broke; its transaction is rolled back.")
             self._connection = psycopg.connect(**connection_params(self.name))
             self.opened += 1
-            self._connection.prepare_threshold = 3 if conf().prepared else None
+            self._connection.prepare_threshold = PREPARED_AFTER if conf().prepared else None
         return self._connection
 
-    def rows(self, sql: str, params: Params | None = None) -> list[Row]:
+    def rows(self, sql: str, params: Params | None = None, *, is_fixed: bool = False) -> list[Row]:
         try:
             return self._rows(sql, params)
         except FORGOTTEN:

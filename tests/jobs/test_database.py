@@ -3,11 +3,13 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
+from django.db import ProgrammingError, connection, transaction
 
-from jobs.database import OwnDatabase, connection_params
+from jobs.database import DJANGO, OwnDatabase, connection_params
 from jobs.lifecycle.transition import again_on_deadlock
 from jobs.models import Queue
 
@@ -116,6 +118,35 @@ def test_in_a_transaction_a_forgotten_statement_fails_it_and_the_next_is_well(ow
         own.rows("SELECT 2")
 
     assert own.rows("SELECT 2") == [(2,)]
+
+
+def ask_prepared() -> list[Any]:
+    return DJANGO.rows("SELECT 3", is_fixed=True)
+
+
+@pytest.fixture
+def forgotten(transactional_db: None) -> Iterator[None]:
+    """A front's connection behind a pooler that does not know what was prepared."""
+    connection.close()
+    for _ in range(6):
+        ask_prepared()
+    prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement = 'SELECT 3'"
+    assert DJANGO.rows(prepared) == [(1,)]
+    DJANGO.rows(FORGET)
+    yield
+    connection.close()
+
+
+def test_a_front_repeats_plainly_what_a_pooler_forgot(forgotten: None) -> None:
+    assert [ask_prepared() for _ in range(3)] == [[(3,)]] * 3
+    assert DJANGO.rows("SELECT count(*) FROM pg_prepared_statements") == [(0,)]
+
+
+def test_a_front_whose_transaction_was_forgotten_is_well_afterwards(forgotten: None) -> None:
+    with pytest.raises(ProgrammingError, match="prepared statement"), transaction.atomic():
+        ask_prepared()
+
+    assert ask_prepared() == [(3,)]
 
 
 def test_a_plan_whose_table_has_changed_is_made_anew(own: OwnDatabase) -> None:
