@@ -61,6 +61,14 @@ class Conf:
     """How many jobs of one owner may wait at once before the API takes no more; 0 = no limit."""
     token_seconds: float = 5
     """How long a process believes what it read about a token: so long one revoked elsewhere may live on."""
+    wait_seconds: float = 60
+    """The longest that one request may wait for its job (`Prefer: wait=N`)."""
+    stream_seconds: float = 600
+    """How long one stream of a job's events lasts; then the client connects again, and is asked who it is."""
+    waits: int = 2000
+    """How many requests may wait, or stream, in one web process at once."""
+    waits_per_owner: int = 500
+    """How many of them one principal may have."""
     public_per_hour: int = 20
     """How many jobs one address may submit to public kinds in an hour."""
     contact_email: str = ""

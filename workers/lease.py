@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from jobs import log_lines, metrics, progress
+from jobs import log_lines, metrics, moved, progress
 from jobs.conf import conf
 from jobs.database import OwnDatabase
 from jobs.lifecycle.renew import cancellations, renew_leases
@@ -187,3 +187,5 @@ def write_notes(context: Context, db: OwnDatabase) -> None:
         progress.write([notes.progress], db=db)
     if notes.lines:
         log_lines.write(notes.lines, db=db)
+    if notes.progress is not None or notes.lines:
+        moved.tell(moved.PROGRESS, [context.job])

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from jobs import metrics
+from jobs import metrics, moved
 from jobs.attempt import Claimed, Outcome, Place
 from jobs.broker import ring
 from jobs.conf import conf
@@ -23,6 +23,7 @@ from jobs.database import OwnDatabase
 from jobs.failpoints import reach
 from jobs.lifecycle.claim import Asking, claim_jobs
 from jobs.registry import KINDS
+from jobs.states import State
 from workers.attempt import Attempts
 from workers.events import Events
 from workers.low_water import LowWater
@@ -130,6 +131,7 @@ class Runner:
         if jobs:
             reach("claim.after_commit")
             kind = jobs[0].kind  # a claim takes jobs of one kind
+            moved.tell(State.RUNNING, (job.id for job in jobs))
             metrics.count("started", kind, by=len(jobs))
             metrics.observe("wait", kind, [job.waited_seconds for job in jobs])
         return jobs

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
-from jobs import events, items, metrics, outbox, results
+from jobs import events, items, metrics, moved, outbox, results
 from jobs.attempt import Outcome
 from jobs.database import DJANGO, Database
 from jobs.lifecycle.limits import look_again
@@ -53,6 +54,8 @@ def cancel(ids: list[UUID], actor: str, db: Database) -> list[UUID]:
         outbox.tell([row[0] for row in cancelled], db=db)
         results.keep_jobs([ended(job, kind, attempt, error) for job, kind, attempt, _ in cancelled], db=db)
         look_again((row[3] for row in cancelled), db=db)
+        states = {row[0]: State.CANCELLED for row in cancelled} | {row[0]: State.RUNNING for row in asked}
+        db.after_commit(partial(moved.tell_each, states))
     for _, kind, _, _ in cancelled:
         metrics.count("finished", kind, outcome="cancelled")
     return [row[0] for row in cancelled + asked]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from jobs import moved
 from jobs.broker import ring_all
 from jobs.database import DJANGO, Database
 from jobs.lifecycle.known import admit_known, hold_unknown, passes, silent_seconds, stands_at
@@ -30,7 +31,7 @@ PROMOTE = Move(
         order="each.run_at, each.seq",
     ),
     sets=f"ready = {passes('job')}, held_by = {stands_at('job')}, turn = picked.turn",
-    returning="job.queue, job.ready, job.limits::text",
+    returning="job.queue, job.ready, job.limits::text, job.id",
 )
 
 
@@ -40,7 +41,8 @@ def open_gate(*, db: Database = DJANGO) -> int:
     What nobody knows any more is taken out of the head of its line.
     """
     hold_unknown(db)
-    moved = PROMOTE.run(db, {"chunk": CHUNK, "silent": silent_seconds()}) + admit_known(db)
-    db.after_commit(partial(ring_all, sorted({queue for queue, ready, _ in moved if ready})))
-    look_again((limits for _, ready, limits in moved if not ready), db=db)
-    return len(moved)
+    rows = PROMOTE.run(db, {"chunk": CHUNK, "silent": silent_seconds()}) + admit_known(db)
+    db.after_commit(partial(ring_all, sorted({queue for queue, ready, *_ in rows if ready})))
+    db.after_commit(partial(moved.tell, State.QUEUED, [row[3] for row in rows]))
+    look_again((limits for _, ready, limits, _ in rows if not ready), db=db)
+    return len(rows)

@@ -57,7 +57,7 @@ ADMIT = f"""
     UPDATE millrace_job AS job
        SET ready = job.limits IS NULL, held_by = job.limits -> 0 ->> 0, version = job.version + 1
       FROM picked WHERE job.id = picked.id AND job.state = 'queued'
-    RETURNING job.queue, job.ready, job.limits::text
+    RETURNING job.queue, job.ready, job.limits::text, job.id
 """  # noqa: S608 - constants of ours
 # What was in line when its last worker went, and the next one does not know: only the head of a line costs
 # claims, and only a line that somebody serves is read.
@@ -85,7 +85,7 @@ def silent_seconds() -> float:
 
 
 def admit_known(db: Database) -> list[Row]:
-    """Let pass whose kind is known by now; of each its queue, whether it is ready, its limits."""
+    """Let pass whose kind is known by now; of each its queue, whether it is ready, its limits, its id."""
     params = {"chunk": CHUNK, "silent": silent_seconds()}
     return again_on_deadlock(db, lambda: db.rows(ADMIT, params))
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from jobs import metrics
+from jobs import metrics, moved
 from jobs.attempt import Outcome
 from jobs.failpoints import reach
 from jobs.states import Code, State
@@ -35,12 +35,13 @@ def ended_as(outcome: Outcome) -> str:
     return "timed_out" if outcome.code is Code.TIMEOUT else "failed"
 
 
-def tell(outcomes: Sequence[Outcome], moved: dict[UUID, str]) -> None:
-    """After the commit: count what was kept, and name what was dropped."""
+def tell(outcomes: Sequence[Outcome], states: dict[UUID, str]) -> None:
+    """After the commit: say what moved where, count what was kept, and name what was dropped."""
     reach("finish.after_commit")
+    moved.tell_each(states)
     seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
     for outcome in outcomes:
-        state = moved.get(outcome.job)
+        state = states.get(outcome.job)
         if state is None:
             metrics.count("dropped", outcome.kind)
             log.warning(

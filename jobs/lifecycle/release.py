@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
-from jobs import events, items, metrics, results
+from jobs import events, items, metrics, moved, results
 from jobs.attempt import Outcome
 from jobs.broker import ring_all
 from jobs.database import Database, Row
@@ -64,6 +64,7 @@ def hand_back(held: Mapping[UUID, int], holder: UUID, db: Database) -> list[Row]
             items.leave_uncertain([row[0] for row in ended], db=db)
             results.keep([cancelled(row) for row in ended], db=db)
             look_again((row[5] for row in ended), db=db)
+        db.after_commit(partial(moved.tell_each, {row[0]: row[4] for row in rows}))
         db.after_commit(partial(ring_all, {row[2] for row in rows if row[4] == State.QUEUED}))
     return rows
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from jobs import events, items, metrics, outbox, results
+from jobs import events, items, metrics, moved, outbox, results
 from jobs.attempt import Outcome
 from jobs.broker import ring_all
 from jobs.conf import conf
@@ -95,6 +95,7 @@ def take_back(move: Move, params: dict[str, Any], error: str, db: Database) -> l
         outbox.tell(ended, db=db)
         results.keep([lost(row, error) for row in rows], db=db)
         look_again((row[6] for row in rows if row[4] != State.QUEUED), db=db)
+        db.after_commit(partial(moved.tell_each, {row[0]: row[4] for row in rows}))
         db.after_commit(partial(ring_all, {row[2] for row in rows if row[4] == State.QUEUED}))
     return rows
 

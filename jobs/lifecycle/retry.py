@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
-from jobs import events
+from jobs import events, moved
 from jobs.broker import ring_all
 from jobs.database import DJANGO, Database
 from jobs.lifecycle.known import passes, silent_seconds, stands_at
@@ -44,5 +44,6 @@ def reopen(ids: list[UUID], actor: str, db: Database) -> list[UUID]:
         rows = RETRY.run(db, {"ids": ids, "silent": silent_seconds()})
         events.record([(job, "retried", attempt, actor, "") for job, _, attempt, *_ in rows], db=db)
         db.after_commit(partial(ring_all, {row[1] for row in rows if row[3]}))
+        db.after_commit(partial(moved.tell, State.QUEUED, [row[0] for row in rows]))
         look_again((row[4] for row in rows if not row[3]), db=db)
     return [row[0] for row in rows]
