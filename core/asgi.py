@@ -17,7 +17,11 @@ from django.conf import settings  # noqa: E402 - there are settings only now
 
 from core.body_limit import BodyLimit  # noqa: E402
 from core.handlers import too_large  # noqa: E402
+from core.threads import Threads  # noqa: E402
 from jobs.flusher import Flusher  # noqa: E402
+from jobs.live import Live  # noqa: E402
 
-application = BodyLimit(django_application, most=settings.REQUEST_BYTES, refusal=too_large)
+application = BodyLimit(
+    Live(Threads(django_application, settings.WEB_THREADS)), most=settings.REQUEST_BYTES, refusal=too_large
+)
 Flusher().start()

@@ -313,6 +313,10 @@ MILLRACE = {
     "log_lines": int(number("LOG_LINES", 500)),
     "upload_bytes": int(number("UPLOAD_MEGABYTES", 50) * 1024 * 1024),
     "link_hours": number("LINK_HOURS", 24),
+    "wait_seconds": number("WAIT_SECONDS", 60),
+    "stream_seconds": number("STREAM_SECONDS", 600, at_least=1),
+    "waits": int(number("WAITS", 2000)),
+    "waits_per_owner": int(number("WAITS_PER_OWNER", 500)),
     "public_per_hour": int(number("PUBLIC_PER_HOUR", 20)),
     "webhook_networks": networks("WEBHOOK_ALLOWED_NETWORKS"),
     "webhook_ports": ports("WEBHOOK_PORTS", "80,443,8080,8443"),
@@ -333,6 +337,8 @@ MILLRACE = {
     "prepared": switch("DATABASE_PREPARED", default=True),
 }
 """Each is explained in jobs/conf.py, with its unit in its name."""
+WEB_THREADS = int(number("WEB_THREADS", 4, at_least=1))
+"""In how many threads a web process answers, each with one connection; more is for more processes."""
 REQUEST_BYTES = int(number("REQUEST_MEGABYTES", 110, at_least=1) * 1024 * 1024)
 """The largest request, all its files together, in MB; more is refused before it is kept."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024

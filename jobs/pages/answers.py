@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render, resolve_url
 from django.urls import NoReverseMatch, reverse
@@ -17,6 +19,8 @@ from jobs.owners import can_operate, can_submit
 
 View = Callable[..., HttpResponseBase]
 DJANGOS_LOGIN_URL = "/accounts/login/"
+AWAY_SECONDS = 5
+"""When to come again while the database is away."""
 THEMES = frozenset({"light", "dark"})
 
 
@@ -34,6 +38,12 @@ ANSWERS = {
     404: Answer(404, "Nothing here", "There is no such page, or it is not yours to see."),
     410: Answer(410, "It was here once", "It has been cleaned up."),
     429: Answer(429, "A little slower, please", "There were too many requests from your address."),
+    503: Answer(
+        503,
+        "Back in a moment",
+        "The database cannot be asked right now. Nothing was done, and no accepted job is lost."
+        " Please try again in a few seconds.",
+    ),
     500: Answer(
         500, "Something broke on our side", "It has been written down. Please try again in a moment."
     ),
@@ -169,7 +179,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: asks nobody anything, for the database may be what broke."""
-    return bare_error_page(request, 500)
+    if not isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return bare_error_page(request, 500)
+    response = bare_error_page(request, 503)
+    response["Retry-After"] = str(AWAY_SECONDS)
+    return response
 
 
 def bare_error_page(request: HttpRequest, status: int) -> HttpResponse:

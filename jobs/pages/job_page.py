@@ -9,11 +9,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from jobs import items, results
+from jobs import handoff, items, results
 from jobs.artifacts import make_link
 from jobs.database import DJANGO
 from jobs.lifecycle.reasons import waiting_reasons
@@ -23,6 +23,7 @@ from jobs.pages.answers import page, signed_in
 from jobs.pages.files import IMAGES, SHOWN
 from jobs.pages.timeline import timeline
 from jobs.registry import KINDS
+from jobs.room import FULL_SECONDS
 from jobs.states import REOPENABLE, State
 
 LOG_LINES = 200
@@ -49,6 +50,18 @@ def job_live(request: HttpRequest, id: UUID) -> HttpResponse:
     if request.GET.get("seen") == found["seen"]:
         return HttpResponse(status=204)
     return page(request, "job_live.html", found | {"is_part": True})
+
+
+@require_safe
+@signed_in
+def job_events(request: HttpRequest, id: UUID) -> HttpResponseBase:
+    """The job's events as they come; 204, after which no browser asks again, where none will."""
+    job = find_job(request.user, id)
+    if not handoff.is_taken(request) or (job.is_final and handoff.has_heard_all(request, job.version)):
+        return HttpResponse(status=204)
+    full = HttpResponse("Too many follow their jobs here.\n", content_type="text/plain", status=503)
+    full["Retry-After"] = str(FULL_SECONDS)
+    return handoff.stream(request, full, job.id)
 
 
 @require_safe

@@ -24,6 +24,7 @@ urlpatterns = [
     path("jobs", jobs_list.jobs_list, name="jobs"),
     path("jobs/<uuid:id>", job_page.job_page, name="job"),
     path("jobs/<uuid:id>/live", job_page.job_live, name="job-live"),
+    path("jobs/<uuid:id>/events", job_page.job_events, name="job-events"),
     path("jobs/<uuid:id>/log", job_page.job_log, name="job-log"),
     path("jobs/<uuid:id>/cancel", acts.cancel, name="job-cancel"),
     path("jobs/<uuid:id>/retry", acts.retry, name="job-retry"),

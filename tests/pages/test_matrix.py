@@ -18,8 +18,9 @@ from tests.pages.conftest import at_the_door, give
 pytestmark = pytest.mark.django_db
 ROLES = ("nobody", "stranger", "member", "owner", "operator")
 
-# For each role: sign in (→), seen (200), done (302), refused (403), not there (404), not this way (405).
-IN, OK, DONE, NO, NOT = "→", "200", "302", "403", "404"
+# For each role: sign in (→), seen (200), nothing to tell (204), done (302), refused (403), not there (404),
+# not this way (405).
+IN, OK, NONE, DONE, NO, NOT = "→", "200", "204", "302", "403", "404"
 PAGES = {
     # name: (method, path, nobody, stranger, member, owner, operator)
     "catalogue": ("get", "/", IN, OK, OK, OK, OK),
@@ -30,6 +31,7 @@ PAGES = {
     "job": ("get", "/jobs/{job}", IN, NOT, OK, OK, OK),
     "job-live": ("get", "/jobs/{job}/live", IN, NOT, OK, OK, OK),
     "job-log": ("get", "/jobs/{job}/log", IN, NOT, OK, OK, OK),
+    "job-events": ("get", "/jobs/{job}/events", IN, NOT, NONE, NONE, NONE),
     "job-cancel": ("post", "/jobs/{job}/cancel", IN, NOT, NO, DONE, DONE),
     "job-retry": ("post", "/jobs/{job}/retry", IN, NOT, NO, DONE, DONE),
     "job-rerun": ("post", "/jobs/{job}/rerun", IN, NOT, DONE, DONE, DONE),

@@ -44,6 +44,32 @@ function tick() {
 }
 setInterval(tick, 1000);
 
+/* A stream says when the job moved. While it is open only what it does not tell (why a job waits) is asked
+   for, seldomer; where it breaks, or the server has none, the page asks every second as before. */
+const SELDOM = 5000;
+let stream = null;
+let askedAt = 0;
+function follow() {
+  const live = document.querySelector("#live[data-events]");
+  if (!live || !window.htmx || !window.EventSource) return;
+  stream = new EventSource(live.dataset.events);
+  let soon = null;
+  const moved = () => {
+    clearTimeout(soon);
+    soon = setTimeout(() => window.htmx.trigger("#live", "moved"), 50);
+  };
+  for (const name of ["moved", "progress", "log"]) stream.addEventListener(name, moved);
+  stream.addEventListener("end", () => { stream.close(); moved(); });
+}
+addEventListener("load", follow);
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.id !== "live") return;
+  const isTold = Boolean(event.detail.requestConfig.triggeringEvent);
+  const isOpen = stream?.readyState === EventSource.OPEN;
+  if (isOpen && !isTold && Date.now() - askedAt < SELDOM) event.preventDefault();
+  else askedAt = Date.now();
+});
+
 /* Without htmx (a project that does not ship it) a moving page is loaded again now and then. */
 addEventListener("load", () => {
   if (!window.htmx && document.querySelector("#live[hx-get]")) setTimeout(() => location.reload(), 5000);
