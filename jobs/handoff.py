@@ -50,14 +50,18 @@ def wished_seconds(request: HttpRequest) -> float:
     return min(float(found[1]), conf().wait_seconds) if found else 0.0
 
 
+def is_waited_for(request: HttpRequest) -> bool:
+    """Whether the caller would wait, and somebody can hold the answer back."""
+    return wished_seconds(request) > 0 and is_taken(request)
+
+
 def wait_for(request: HttpRequest, answer: HttpResponseBase, job: UUID, *, path: str) -> HttpResponseBase:
     """The answer, kept back while the caller's `Prefer: wait` lasts: once the job has ended, `path` is asked.
 
     Call it only with an answer that may be shown to this caller, about a job that has not ended.
     """
-    seconds = wished_seconds(request)
-    if seconds > 0 and is_taken(request):
-        answer[HEADER] = Handoff(WAIT, job, who(request), seconds, path).as_text()
+    if is_waited_for(request):
+        answer[HEADER] = Handoff(WAIT, job, who(request), wished_seconds(request), path).as_text()
     return answer
 
 

@@ -45,15 +45,16 @@ MOST = 20_000
 def tell(word: str, jobs: Iterable[UUID]) -> None:
     """Say that these jobs are in that state now (or made progress); returns at once and never fails."""
     if TELLER.is_heard:
-        TELLER.add(word, jobs)
+        TELLER.add({word: list(jobs)})
 
 
 def tell_each(states: Mapping[UUID, str]) -> None:
     """The same for jobs that moved to different states."""
-    if not TELLER.is_heard:
-        return
-    for state in set(states.values()):
-        TELLER.add(state, [job for job, now in states.items() if now == state])
+    if TELLER.is_heard:
+        words: dict[str, list[UUID]] = {}
+        for job, state in states.items():
+            words.setdefault(state, []).append(job)
+        TELLER.add(words)
 
 
 def told(text: bytes | str) -> dict[str, list[str]]:
@@ -87,15 +88,16 @@ class Teller:
         """Whether it is worth telling: somebody listened a moment ago, or it is time to find out."""
         return time.monotonic() >= self._quiet_until
 
-    def add(self, word: str, jobs: Iterable[UUID]) -> None:
+    def add(self, words: Mapping[str, list[UUID]]) -> None:
         """Gather, and wake the thread."""
-        new = list(jobs)
+        new = sum(map(len, words.values()))
         if not new:
             return
         with self._lock:
             if self._count < MOST:
-                self._gathered.setdefault(word, []).extend(new)
-                self._count += len(new)
+                self._count += new
+                for word, jobs in words.items():
+                    self._gathered.setdefault(word, []).extend(jobs)
         self._wake.set()
         if self._thread is None:
             self._start()

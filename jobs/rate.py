@@ -30,7 +30,7 @@ NEIGHBOURS = 64
 """The bits of an IPv6 address that one household or server gets as a whole."""
 
 clock = time.time
-_asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="rate")
+_asking = ThreadPoolExecutor(max_workers=2, thread_name_prefix="rate")
 _rest_until = 0.0
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from ninja import Router
@@ -21,8 +21,8 @@ from jobs.api.answers import answer
 from jobs.api.asking import Asking, answer_accepted
 from jobs.api.auth import CANCEL, READ, SUBMIT
 from jobs.api.idempotent import idempotent
-from jobs.api.limits import count_submits
-from jobs.api.problems import Refused
+from jobs.api.limits import count_stream, count_submits, count_wait
+from jobs.api.problems import Refused, problem
 from jobs.api.schemas import (
     Accepted,
     EventsOut,
@@ -34,12 +34,15 @@ from jobs.api.schemas import (
     ResultOut,
 )
 from jobs.api.shown import file_link, shown_artifact, shown_job, shown_jobs
+from jobs.api.waiting import waits
 from jobs.errors import NotAllowed, NotPossible
+from jobs.handoff import has_heard_all, is_taken, is_waited_for, stream, wait_for, wants_stream
 from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.lifecycle.retry import retry_jobs
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
 from jobs.owners import can_act, find_job, visible_jobs
+from jobs.room import FULL_SECONDS
 from jobs.search import count_up_to, page_of, search
 from jobs.search.export import MEDIA_TYPE, as_lines, chunks
 from jobs.search.grammar import LONGEST
@@ -54,10 +57,14 @@ LOOK_AGAIN = "1"
 """When to look again at a job that runs, in seconds."""
 
 
-@router.post("/jobs", auth=SUBMIT, response={202: Accepted}, summary="Submit a job")
+@router.post("/jobs", auth=SUBMIT, response={200: JobOut, 202: Accepted}, summary="Submit a job")
+@waits
 @idempotent
 def submit(request: HttpRequest, given: JobIn) -> HttpResponse:
-    """Accept a job. It is committed when you read the answer: from then on no crash loses it."""
+    """Accept a job. It is committed when you read the answer: from then on no crash loses it.
+
+    With `Prefer: wait=N` the answer is the job (200) if it ends within N seconds.
+    """
     count_submits(request)
     asking = Asking.read(request, given)
     return answer_accepted(asking.accepted(asking.submit(request)))
@@ -102,9 +109,17 @@ async def later(lines: Iterator[str]) -> AsyncIterator[str]:
 
 
 @router.get("/jobs/{uuid:id}", auth=READ, response={200: JobOut, 304: None}, summary="Get a job")
-def get_job(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Everything about a job; one that waits says why. `If-None-Match` with its `ETag` answers 304."""
-    return answer_job(request, find_job(request.user, id))
+def get_job(request: HttpRequest, id: UUID) -> HttpResponseBase:
+    """Everything about a job; one that waits says why. `If-None-Match` with its `ETag` answers 304.
+
+    With `Prefer: wait=N` the answer comes when the job has ended, or after N seconds.
+    """
+    job = find_job(request.user, id)
+    answered = answer_job(request, job)
+    if job.is_final or not is_waited_for(request):
+        return answered
+    count_wait(request)
+    return wait_for(request, answered, job.id, path=request.path)
 
 
 @router.post(
@@ -123,7 +138,8 @@ def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
     raise NotPossible(f"Too late to cancel: it has {job.state} already.")
 
 
-@router.post("/jobs/{uuid:id}/retry", auth=SUBMIT, response={202: JobOut}, summary="Retry a job")
+@router.post("/jobs/{uuid:id}/retry", auth=SUBMIT, response={200: JobOut, 202: JobOut}, summary="Retry a job")
+@waits
 @idempotent
 def retry(request: HttpRequest, id: UUID) -> HttpResponse:
     """Queue a failed or cancelled job again: the same id, fresh budgets, the next attempt."""
@@ -134,7 +150,10 @@ def retry(request: HttpRequest, id: UUID) -> HttpResponse:
     return answer_job(request, find_job(request.user, id), status=202)
 
 
-@router.post("/jobs/{uuid:id}/rerun", auth=SUBMIT, response={202: Accepted}, summary="Run a job again")
+@router.post(
+    "/jobs/{uuid:id}/rerun", auth=SUBMIT, response={200: JobOut, 202: Accepted}, summary="Run a job again"
+)
+@waits
 @idempotent
 def rerun(request: HttpRequest, id: UUID, given: RerunIn | None = None) -> HttpResponse:
     """A new job of yours with the same payload, or with another one."""
@@ -193,10 +212,28 @@ def get_log(
 
 
 @router.get("/jobs/{uuid:id}/events", auth=READ, response=EventsOut, summary="Get a job's events")
-def get_events(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Its mishaps and the recorded acts, the oldest first."""
+def get_events(request: HttpRequest, id: UUID) -> HttpResponseBase:
+    """Its mishaps and the recorded acts, the oldest first.
+
+    With `Accept: text/event-stream` its story as it happens: `moved`, `log`, `progress`, at last `end`. Who
+    comes back with `Last-Event-ID` hears what was missed; 204 says that there is nothing more to hear.
+    """
     job = find_job(request.user, id)
+    if wants_stream(request):
+        return answer_stream(request, job)
     return answer({"events": [shown_event(event) for event in JobEvent.objects.filter(job=job)]})
+
+
+def answer_stream(request: HttpRequest, job: Job) -> HttpResponseBase:
+    """The job's story from where the caller left off; a problem where nobody can tell it."""
+    if not is_taken(request):
+        raise Refused("no_stream", "This server answers one request at a time and streams nothing.")
+    if job.is_final and has_heard_all(request, job.version):
+        return HttpResponse(status=204)
+    count_stream(request)
+    detail = "Too many wait or follow their jobs here, or you do. Ask again soon, or look without waiting."
+    full = problem(request, "full", detail, headers={"Retry-After": str(FULL_SECONDS)})
+    return stream(request, full, job.id)
 
 
 def answer_job(request: HttpRequest, job: Job, *, status: int = 200) -> HttpResponse:

@@ -82,6 +82,18 @@ CATALOGUE: dict[str, About] = {
     "not_finished": About(
         409, "It has not ended yet", "Ask again after `Retry-After`, or wait for the job's events."
     ),
+    "no_stream": About(
+        501,
+        "Nothing is streamed here",
+        "Leave `Accept: text/event-stream` out and ask again now and then, or serve ASGI with `jobs.live`"
+        " (*Run jobs and workers inside my own Django project*).",
+    ),
+    "full": About(
+        503,
+        "No place is free",
+        "So many wait for their jobs, or follow them, that there is no room for one more: ask again after"
+        " `Retry-After`, or look without waiting.",
+    ),
     "key_in_flight": About(
         409,
         "The first request with this key is still being answered",

@@ -57,8 +57,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, UUID]]:
     class Heard(moved.Teller):
         is_heard = True
 
-        def add(self, word: str, jobs: Any) -> None:
-            heard.extend((word, job) for job in jobs)
+        def add(self, words: Any) -> None:
+            heard.extend((word, job) for word, jobs in words.items() for job in jobs)
 
     monkeypatch.setattr(moved, "TELLER", Heard())
     return heard
