@@ -12,11 +12,17 @@ from dataclasses import dataclass
 
 from bench.lab import Lab
 from bench.peers.peer import Peer
-from bench.running import running
+from bench.running import running, wait_until
 from core.embedded.child import Child
+from core.supervisor.programs import Program
 
 PATIENCE_SECONDS = 120
 POLL_SECONDS = 0.003
+
+
+def nobody(lab: Lab) -> list[Program]:
+    """Nothing runs beside the workers."""
+    return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +34,8 @@ class Arm:
     fill: Callable[[Lab, int], object]
     workers: Callable[[Lab], list[Child]]
     is_ours: bool = True
+    beside: Callable[[Lab], list[Program]] = nobody
+    """What is there before the workers are."""
 
 
 def millrace(name: str, kind: str, *, share: float, without: str = "", has_events: bool = True) -> Arm:
@@ -66,6 +74,15 @@ def drain(lab: Lab, arm: Arm, jobs: int) -> float:
     arm.fill(lab, wanted)
     if arm.is_ours:
         lab.settle()
+    beside = arm.beside(lab)
+    with running(*beside):
+        for program in beside:
+            wait_until(program.is_ready, f"{program.name} is ready (see {lab.logs})")
+        return drain_by(lab, arm, wanted)
+
+
+def drain_by(lab: Lab, arm: Arm, wanted: int) -> float:
+    """Jobs per second, by workers that start now."""
     with running(*arm.workers(lab)):
         return time_counter(lab, wanted, arm.name, is_recorded=lab.is_settled if arm.is_ours else at_once)
 

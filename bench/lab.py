@@ -22,9 +22,10 @@ from bench.peers.environment import interpreter
 from bench.peers.peer import Peer
 from bench.peers.worker import PeerWorker
 from core.embedded.environment import PROJECT
+from core.embedded.ports import free_port
 from core.embedded.postgres import Postgres
 from core.embedded.redis import Redis
-from core.supervisor.programs import Worker, make_worker
+from core.supervisor.programs import Flower, Worker, make_flower, make_worker
 
 PEERS_DATABASE = "peers"
 SETTLE = ("VACUUM ANALYZE millrace_job", "CHECKPOINT")
@@ -109,6 +110,11 @@ class Lab:
         arguments = [part for part in worker.python_arguments if part not in left_out]
         worker.python_arguments = (*arguments, *(["-Q", queue] if queue else []))
         return worker
+
+    def flower(self) -> Flower:
+        """As `make up` starts it."""
+        variables = {**self.variables, "FLOWER_AUTH": "bench:nobody else is on this machine's loopback"}
+        return make_flower(self.logs, variables, free_port())
 
     def peer_workers(self, peer: Peer) -> list[PeerWorker]:
         """The peer's two processes, however it starts them."""

@@ -10,7 +10,15 @@ from bench.measure import median, spread
 from bench.peers import PEERS
 from bench.titles import depth, number, title
 
-PARTS = {"S7 events": "task events for Flower", "S7 logs": "kept log lines", "S7 metrics": "metrics"}
+PARTS = {
+    "S7 events": "task events",
+    "S7 logs": "kept log lines",
+    "S7 metrics": "metrics",
+    "S7 fairness": "fair shares",
+    "S7 together": "**all of these together**",
+    "S7 limit": "a limit with room, on each of the jobs",
+    "S7 flower": "Flower, on the same two cores",
+}
 
 
 def drains(results: dict[str, Kept]) -> list[str]:
@@ -97,8 +105,7 @@ def depths(found: Kept) -> list[str]:
 def prices(found: Kept) -> list[str]:
     """A row for each part."""
     lines = {line["measure"]: line for line in found["lines"]}
-    rows = [(PARTS.get(name, name), line) for name, line in lines.items() if name != "S7 together"]
-    rows.append(("**all of these together**", lines["S7 together"]))
+    rows = [(PARTS.get(name, name), line) for name, line in lines.items()]
     return [
         f"With everything on: {number(median(found['values']['all']))} jobs/s.",
         "",

@@ -55,7 +55,8 @@ time, the first 30,000 in batches, and 500 claims; the rest stands behind them.
 """
 
 PRICE = """Jobs one at a time, with parts of Millrace left out by the benchmark (there is no setting for
-it). The price is the share of the speed without it. Limits and fairness join when they exist.
+it), then with a limit and with Flower added. The price is the share of the speed without it. What fairness
+costs is paid when a job is submitted: S3 and S5 hold it.
 """
 
 IDLE = """All of `make up` (PostgreSQL, Redis, web, two workers with two processes each, Beat, Flower,

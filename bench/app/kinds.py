@@ -9,11 +9,14 @@ from pydantic import BaseModel, Field
 
 from bench.app.without import leave_out
 from bench.asking import report
+from jobs.limit import Limit
 from jobs.registry import job_kind
 from workers.context import Context
 
 COUNTER = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/1"))
 LARGEST_BATCH = 500
+AMPLE = 100
+"""More slots than processes."""
 
 
 class Nothing(BaseModel):
@@ -37,6 +40,19 @@ class Letter(BaseModel):
 @job_kind("bench.one", title="One at a time", payload=Nothing, example={}, queue="bench-one")
 def one(context: Context, payload: Nothing) -> None:
     """Each outcome is committed before the next job starts."""
+    COUNTER.incr("done")
+
+
+@job_kind(
+    "bench.limited",
+    title="One at a time, under a limit",
+    payload=Nothing,
+    example={},
+    queue="bench-limited",
+    limits=[Limit("bench", at_once=AMPLE)],
+)
+def limited(context: Context, payload: Nothing) -> None:
+    """There is room for every process."""
     COUNTER.incr("done")
 
 

@@ -41,4 +41,3 @@ def nothing(*_: Any, **__: Any) -> None:
 
 
 PARTS = {"logs": without_logs, "metrics": without_metrics}
-"""Limits and fairness join here."""

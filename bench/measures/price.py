@@ -1,12 +1,13 @@
-"""S7: what it costs that every job explains itself: S1 with parts of Millrace left out, beside all of it.
+"""S7: what it costs that every job explains itself, and that lines are fair: S1 with and without parts of it.
 
-The price is the share of the bare speed that is lost. Limits and fairness get their arms here (and in
-bench/app/without.py) once they exist.
+The price is the share of the bare speed that is lost. Most parts are left out by the benchmark; a limit and a
+Flower that listens are added, because a fresh install has no limited kind and Flower is a program of its own.
 """
 
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 
 from bench.drains import Arm, drain, millrace
 from bench.lab import Lab
@@ -18,31 +19,51 @@ MEASURES = ("S7",)
 BAR = at_most(25, "%")
 
 
-def arm(name: str, *, without: str = "", has_events: bool = True) -> Arm:
+def arm(name: str, *, without: str = "", has_events: bool = True, kind: str = "bench.one") -> Arm:
     """Jobs one at a time, on a worker that lacks something."""
-    return millrace(name, "bench.one", share=1.0, without=without, has_events=has_events)
+    return millrace(name, kind, share=1.0, without=without, has_events=has_events)
 
 
-ARMS = (
-    arm("all"),
+def unfair(arm: Arm) -> Arm:
+    """The same in the order of arrival: nobody has a turn."""
+
+    def fill(lab: Lab, jobs: int) -> None:
+        arm.fill(lab, jobs)
+        lab.sql("UPDATE millrace_job SET turn = 0")
+
+    return replace(arm, fill=fill)
+
+
+def watched(arm: Arm) -> Arm:
+    """The same while Flower listens."""
+    return replace(arm, beside=lambda lab: [lab.flower()])
+
+
+ALL = arm("all")
+LACKING = (
     arm("events", has_events=False),
     arm("logs", without="logs"),
     arm("metrics", without="metrics"),
-    arm("together", without="logs,metrics", has_events=False),
+    unfair(arm("fairness")),
+    unfair(arm("together", without="logs,metrics", has_events=False)),
 )
-"""`all` lacks nothing; each other is called after what it lacks."""
+"""Each is called after what it lacks."""
+ADDED = (arm("limit", kind="bench.limited"), watched(arm("flower")))
+"""Each is called after what it has besides."""
 
 
 def run(lab: Lab, wishes: Wishes) -> list[Found]:
     """All of them in every round."""
-    rates: dict[str, list[float]] = {arm.name: [] for arm in ARMS}
-    progress = Progress("S7", wishes.rounds * len(ARMS))
+    arms = {"all": ALL, **{f"without {a.name}": a for a in LACKING}, **{f"with {a.name}": a for a in ADDED}}
+    rates: dict[str, list[float]] = {arm.name: [] for arm in arms.values()}
+    progress = Progress("S7", wishes.rounds * len(arms))
     for _ in range(wishes.rounds):
-        for arm in ARMS:
-            with progress.step(arm.name if arm.name == "all" else f"without {arm.name}") as told:
+        for title, arm in arms.items():
+            with progress.step(title) as told:
                 rates[arm.name].append(drain(lab, arm, wishes.jobs))
                 told.append(f"{rates[arm.name][-1]:,.0f} jobs/s")
-    lines = [line(arm.name, rates[arm.name], rates["all"]) for arm in ARMS[1:]]
+    lines = [line(arm.name, rates[arm.name], rates["all"]) for arm in LACKING]
+    lines += [line(arm.name, rates["all"], rates[arm.name]) for arm in ADDED]
     return [Found(measure="S7", lines=lines, values=rates, rounds=wishes.rounds, more={"jobs": wishes.jobs})]
 
 
