@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from jobs.api.answers import answer
 from jobs.api.auth import must_submit
+from jobs.api.kinds import find_listed
 from jobs.api.problems import Refused, Wrong
 from jobs.api.schemas import JobIn
 from jobs.api.shown import job_links
@@ -49,7 +50,7 @@ class Asking(NamedTuple):
     def read(cls, request: HttpRequest, given: JobIn) -> Asking:
         """Raises UnknownKind, BadPayload, NotAllowed or Refused."""
         must_submit(request)
-        kind = KINDS.find(given.kind)
+        kind = find_listed(given.kind)
         payload = read_payload(kind, given.payload)
         if given.priority and not can_operate(request.user):
             raise NotAllowed("Only operators change priorities. Leave `priority` out.")

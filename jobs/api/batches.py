@@ -32,7 +32,7 @@ def submit_batch(request: HttpRequest, given: BatchIn) -> HttpResponse:
     read = [read_one(request, each) for each in given.jobs]
     with transaction.atomic():
         told = [accept(request, each) for each in read]
-        rejected = [number for number, each in enumerate(told) if "problem" in each]
+        rejected = [number for number, each in enumerate(told) if each["problem"]]
         if given.atomic and rejected:
             raise refusal([(number, told[number]["problem"]) for number in rejected])
     counts = {"accepted": len(told) - len(rejected), "rejected": len(rejected)}
@@ -53,12 +53,12 @@ def read_one(request: HttpRequest, given: dict[str, Any]) -> Asking | dict[str, 
 def accept(request: HttpRequest, read: Asking | dict[str, Any]) -> dict[str, Any]:
     """Submit one, in the savepoint of its verb: what is refused now leaves the others as they are."""
     if isinstance(read, dict):
-        return {"problem": read}
+        return {"job": None, "problem": read}
     try:
         job: UUID = read.submit(request)
     except MillraceError as error:
-        return {"problem": describe(*explain(error))}
-    return {"job": read.accepted(job)}
+        return {"job": None, "problem": describe(*explain(error))}
+    return {"job": read.accepted(job), "problem": None}
 
 
 def refusal(problems: Sequence[tuple[int, dict[str, Any]]]) -> Refused:

@@ -65,6 +65,7 @@ def once_only(operation: V, asked: Callable[[HttpRequest], str]) -> V:
         return answered
 
     # ninja reads the parameters where they were declared; this module knows none of their types.
+    once.takes_key = True  # type: ignore[attr-defined]
     once.__signature__ = inspect.signature(operation, eval_str=True)  # type: ignore[attr-defined]
     return once  # type: ignore[return-value]
 

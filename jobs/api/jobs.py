@@ -160,11 +160,13 @@ def rerun(request: HttpRequest, id: UUID, given: RerunIn | None = None) -> HttpR
     count_submits(request)
     old = find_job(request.user, id)
     given = given or RerunIn()
+    payload = old.payload if given.payload is None else given.payload
     asking = Asking.read(
         request,
-        JobIn(kind=old.kind, payload=old.payload if given.payload is None else given.payload,
-              run_at=given.run_at),
-    )  # fmt: skip
+        JobIn.model_construct(
+            kind=old.kind, payload=payload, queue=None, priority=0, run_at=given.run_at, group=None
+        ),
+    )
     asking = asking._replace(queue=old.queue)
     return answer_accepted(asking.accepted(asking.submit(request, rerun_of=old.id)))
 

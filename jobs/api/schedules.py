@@ -13,9 +13,9 @@ from jobs.api.answers import answer
 from jobs.api.asking import known_queue, read_payload
 from jobs.api.auth import OPERATE, must_operate
 from jobs.api.idempotent import idempotent
+from jobs.api.kinds import find_listed
 from jobs.api.schemas import ScheduleIn, ScheduleOut, SchedulesOut
 from jobs.api.shown import time
-from jobs.registry import KINDS
 from jobs.schedules.edit import (
     Schedule,
     Timing,
@@ -73,7 +73,7 @@ def remove_schedule(request: HttpRequest, id: int = Id) -> HttpResponse:
 
 @router.post("/schedules/{int:id}/enable", auth=OPERATE, response=ScheduleOut, summary="Switch on")
 @idempotent
-def enable(request: HttpRequest, id: int = Id) -> HttpResponse:
+def enable_schedule(request: HttpRequest, id: int = Id) -> HttpResponse:
     """Let it fire."""
     must_operate(request)
     return answer(shown(switch_schedule(id, enabled=True)))
@@ -81,7 +81,7 @@ def enable(request: HttpRequest, id: int = Id) -> HttpResponse:
 
 @router.post("/schedules/{int:id}/disable", auth=OPERATE, response=ScheduleOut, summary="Switch off")
 @idempotent
-def disable(request: HttpRequest, id: int = Id) -> HttpResponse:
+def disable_schedule(request: HttpRequest, id: int = Id) -> HttpResponse:
     """Let it not fire until it is switched on; what it misses is not made up for."""
     must_operate(request)
     return answer(shown(switch_schedule(id, enabled=False)))
@@ -89,7 +89,7 @@ def disable(request: HttpRequest, id: int = Id) -> HttpResponse:
 
 def asked(given: ScheduleIn) -> dict[str, Any]:
     """What the schedule is to be; raises UnknownKind, BadPayload or Refused."""
-    kind = KINDS.find(given.kind)
+    kind = find_listed(given.kind)
     read_payload(kind, given.payload)
     return {
         "name": given.name,

@@ -248,3 +248,11 @@ def test_an_export_streams_each_visible_job_once_and_whole(api, submitter, charl
 def test_an_export_of_nothing_is_empty_and_a_bad_filter_a_problem(api):
     assert b"".join(api.get(f"{BASE}/jobs/export").streaming_content) == b""
     assert api.get(f"{BASE}/jobs/export", {"filter": "stat:x"}).json()["code"] == "bad_filter"
+
+
+def test_a_rerun_may_come_later(api, frame, submitter):
+    old = make_job("failed", kind="test.frame", owner=submitter, payload={"width": 100})
+
+    answer = post(api, f"/jobs/{old.id}/rerun", {"run_at": "2099-01-01T00:00:00Z"})
+
+    assert (answer.status_code, answer.json()["state"]) == (202, "scheduled")
