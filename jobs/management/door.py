@@ -49,7 +49,11 @@ class Door(BaseCommand):
                 returncode=NOT_RUNNING,
             ) from error
         except KeyboardInterrupt:
-            raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
+            raise CommandError(self.interrupted(), returncode=INTERRUPTED) from None
+
+    def interrupted(self) -> str:
+        """What is said after Ctrl-C: what goes on, what was done."""
+        return "Interrupted."
 
 
 def actor() -> str:

@@ -1,9 +1,10 @@
-"""Follow a job from the command line until it has ended: progress on standard error, a bar on a terminal."""
+"""Follow jobs from the command line until they have ended: why they wait, how far they are, what they log."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, TextIO
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -11,34 +12,67 @@ from django.conf import settings
 from jobs.artifacts import make_link
 from jobs.errors import Gone
 from jobs.lifecycle.reasons import waiting_reasons
-from jobs.models import Job, Progress
+from jobs.management.screen import Screen
+from jobs.models import Job, LogLine, Progress
 from jobs.states import WAITING, State
 
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.05, 1.0
-BAR = 28
-CLEAR = "\r\x1b[K"
+MOST_LINES = 200
 
 
-def follow(id: UUID, *, timeout: float | None, to: TextIO) -> Job | None:
+def follow(id: UUID, *, timeout: float | None, screen: Screen) -> Job | None:
     """The job once it has ended, or None once the time is over."""
+    ended = follow_all([id], timeout=timeout, screen=screen, tell=lambda job: None, with_log=False)
+    return ended[0] if ended else None
+
+
+def follow_all(
+    ids: Sequence[UUID],
+    *,
+    timeout: float | None,
+    screen: Screen,
+    tell: Callable[[Job], None],
+    with_log: bool = True,
+) -> list[Job]:
+    """The jobs that have ended, each told of when it does; fewer than asked for once the time is over."""
     until = None if timeout is None else time.monotonic() + timeout
-    screen = Screen(to)
-    pause = FIRST_LOOK_SECONDS
+    left, ended, pause = dict.fromkeys(ids), [], FIRST_LOOK_SECONDS
+    log = Log(screen, is_named=len(left) > 1) if with_log else None
     try:
         while True:
-            job = Job.objects.filter(id=id).first()
-            if job is None:
-                raise Gone(f"Job {id} was purged while it was waited for.")
-            if job.is_final:
-                return job
-            screen.show(*describe(job))
+            found = Job.objects.in_bulk(list(left))
+            for id in list(left):
+                if id not in found:
+                    raise Gone(f"Job {id} was purged while it was waited for.")
+                if log is not None:
+                    log.tell(found[id])
+                if found[id].is_final:
+                    del left[id]
+                    ended.append(found[id])
+                    tell(found[id])
+            if not left:
+                return ended
+            screen.show(*described([found[id] for id in left], len(ended)))
             if until is not None and time.monotonic() >= until:
-                return None
-            left = LONGEST_LOOK_SECONDS if until is None else max(until - time.monotonic(), 0)
-            time.sleep(min(pause, left))
+                return ended
+            rest = LONGEST_LOOK_SECONDS if until is None else max(until - time.monotonic(), 0)
+            time.sleep(min(pause, rest))
             pause = min(pause * 1.5, LONGEST_LOOK_SECONDS)
     finally:
         screen.close()
+
+
+def described(jobs: list[Job], ended: int) -> tuple[str, float | None]:
+    """What a person reads about those that have not ended, and how far they are together."""
+    if len(jobs) == 1 and not ended:
+        return describe(jobs[0])
+    states: dict[str, int] = {}
+    for job in jobs:
+        states[job.state] = states.get(job.state, 0) + 1
+    told = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    fractions = Progress.objects.filter(job__in=[job for job in jobs if job.state == State.RUNNING])
+    done = ended + sum(each.fraction for each in fractions)
+    return f"{ended} of {ended + len(jobs)} ended; {told}", done / (ended + len(jobs))
 
 
 def describe(job: Job) -> tuple[str, float | None]:
@@ -52,46 +86,32 @@ def describe(job: Job) -> tuple[str, float | None]:
     return f"{job.state}: {progress.note}" if progress.note else job.state, progress.fraction
 
 
-class Screen:
-    """A bar that is drawn over on a terminal; elsewhere a line when there is something new to say."""
+class Log:
+    """The log lines of the jobs, each once."""
 
-    def __init__(self, to: TextIO) -> None:
-        self.to = to
-        self.is_terminal = to.isatty()
-        self._last = ""
-        self._first: tuple[float, float] | None = None
+    def __init__(self, screen: Screen, *, is_named: bool) -> None:
+        self.screen = screen
+        self.is_named = is_named
+        self._last: dict[UUID, int] = {}
 
-    def show(self, text: str, fraction: float | None) -> None:
-        """Say how it stands."""
-        if not self.is_terminal:
-            if text != self._last:
-                self.to.write(text + "\n")
-                self.to.flush()
-            self._last = text
-            return
-        bar = "" if fraction is None else f"[{'█' * round(fraction * BAR):<{BAR}}] {fraction:4.0%} "
-        self.to.write(f"{CLEAR}{bar}{text}{self.time_left(fraction)}")
-        self.to.flush()
+    def tell(self, job: Job) -> None:
+        """What is new."""
+        lines = LogLine.objects.filter(job=job, id__gt=self._last.get(job.id, 0)).order_by("id")[:MOST_LINES]
+        for line in lines:
+            self._last[job.id] = line.id
+            name = f"{job.id} " if self.is_named else ""
+            self.screen.say(f"{name}{line.at:%H:%M:%S} {line.level} {line.text}")
 
-    def time_left(self, fraction: float | None) -> str:
-        """A guess from how fast it went since the first look; none before there is something to go by."""
-        if fraction is None:
-            self._first = None
-            return ""
-        now = time.monotonic()
-        if self._first is None or fraction < self._first[1]:
-            self._first = (now, fraction)
-        began, first = self._first
-        if fraction <= first or now - began < 1:
-            return ""
-        seconds = (now - began) / (fraction - first) * (1 - fraction)
-        return f", about {seconds:.0f} s left" if seconds < 120 else f", about {seconds / 60:.0f} min left"
 
-    def close(self) -> None:
-        """Leave the line clean."""
-        if self.is_terminal:
-            self.to.write(CLEAR)
-            self.to.flush()
+def sentence(job: Job) -> str:
+    """How it ended, for people."""
+    ran = (
+        f" after {(job.finished_at - job.started_at).total_seconds():.3g} s"
+        if job.finished_at and job.started_at
+        else ""
+    )
+    why = f": {job.error or job.code}" if job.state != State.SUCCEEDED else ""
+    return f"Job {job.id} {job.state}{ran}{why}"
 
 
 def outcome_of(job: Job) -> dict[str, Any]:

@@ -164,8 +164,8 @@ def store_files(kind: Kind, payload: dict[str, Any], owner: Any) -> dict[str, An
     return payload | each_file(kind, payload, store)
 
 
-def fingerprint(kind: Kind, payload: dict[str, Any]) -> str:
-    """What was asked, files by their content: an upload gets another id each time."""
+def asked(kind: Kind, payload: dict[str, Any]) -> str:
+    """What was asked as a text, files by their content: an upload gets another id each time."""
 
     def digest(name: str, field: ArtifactField, value: Any) -> Any:
         if not isinstance(value, str) or is_id(value):
@@ -176,8 +176,7 @@ def fingerprint(kind: Kind, payload: dict[str, Any]) -> str:
         except OSError:
             return value
 
-    asked = [kind.name, payload | each_file(kind, payload, digest)]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    return json.dumps([kind.name, payload | each_file(kind, payload, digest)], sort_keys=True)
 
 
 def each_file(

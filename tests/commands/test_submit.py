@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from jobs.management.follow import Screen, follow
+from jobs.management.follow import follow
+from jobs.management.screen import Screen
 from jobs.models import Artifact, Job, Progress
 from tests.commands.conftest import KIND, Run
 from tests.factories import make_job
@@ -200,7 +201,7 @@ class Terminal(io.StringIO):
 
 def test_a_terminal_gets_a_bar_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 110.0])
-    monkeypatch.setattr("jobs.management.follow.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("jobs.management.screen.time.monotonic", lambda: next(clock))
     terminal = Terminal()
     screen = Screen(terminal)
 
@@ -215,6 +216,6 @@ def test_the_progress_of_an_earlier_attempt_is_not_shown() -> None:
     Progress.objects.create(job=job, attempt=1, fraction=0.9, note="old", updated_at=timezone.now())
     screen = io.StringIO()
 
-    assert follow(job.id, timeout=0, to=screen) is None
+    assert follow(job.id, timeout=0, screen=Screen(screen)) is None
 
     assert screen.getvalue() == "running\n"

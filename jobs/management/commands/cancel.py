@@ -1,27 +1,19 @@
-"""Cancel jobs: what waits at once, what runs at its next check."""
+"""Cancel jobs: what waits at once, what runs at its next check. By ids, or by a filter after a question."""
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import UUID
-
-from django.core.management.base import CommandParser
+from django.db.models import Q
 
 from jobs.lifecycle.cancel import cancel_jobs
-from jobs.management.acts import tell
-from jobs.management.door import Door, actor
+from jobs.management.acts import Act
+from jobs.states import FINAL
 
 
-class Command(Door):
-    """Parse, call the verb, print the ids."""
+class Command(Act):
+    """Parse, ask, call the verb, print the ids."""
 
     help = __doc__ or ""
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Which."""
-        parser.add_argument("ids", nargs="+", type=UUID, metavar="ID")
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Exit code 1 if nothing was left to cancel."""
-        done = cancel_jobs(options["ids"], actor=actor())
-        tell(self, options["ids"], done, "has ended already")
+    verb = staticmethod(cancel_jobs)
+    does, done = "Cancel", "cancelled"
+    fit = ~Q(state__in=FINAL)
+    why_not = "has ended already"

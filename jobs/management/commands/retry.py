@@ -1,27 +1,19 @@
-"""Queue failed or cancelled jobs again, with fresh budgets."""
+"""Queue failed or cancelled jobs again, with fresh budgets. By ids, or by a filter after a question."""
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import UUID
-
-from django.core.management.base import CommandParser
+from django.db.models import Q
 
 from jobs.lifecycle.retry import retry_jobs
-from jobs.management.acts import tell
-from jobs.management.door import Door, actor
+from jobs.management.acts import Act
+from jobs.states import REOPENABLE
 
 
-class Command(Door):
-    """Parse, call the verb, print the ids."""
+class Command(Act):
+    """Parse, ask, call the verb, print the ids."""
 
     help = __doc__ or ""
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Which."""
-        parser.add_argument("ids", nargs="+", type=UUID, metavar="ID")
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Exit code 1 if there was nothing to retry."""
-        done = retry_jobs(options["ids"], actor=actor())
-        tell(self, options["ids"], done, "neither failed nor was cancelled")
+    verb = staticmethod(retry_jobs)
+    does, done = "Retry", "queued again"
+    fit = Q(state__in=REOPENABLE)
+    why_not = "neither failed nor was cancelled"

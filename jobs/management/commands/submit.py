@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
 import sys
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
 from django.db import transaction
-from django.utils import timezone
 
 from jobs import metrics
 from jobs.database import DJANGO
-from jobs.errors import KeyReused
-from jobs.idempotency import Key
+from jobs.idempotency import Key, fingerprint, keep_answer, recall
 from jobs.lifecycle.submit import Submitted, submit_job
 from jobs.management.door import FAILED, TIMED_OUT, Door, find_owner
 from jobs.management.follow import follow, outcome_of
 from jobs.management.payload import (
     add_fields,
-    fingerprint,
+    asked,
     given_fields,
     place_files,
     read_payload,
     store_files,
 )
-from jobs.models import IdempotencyKey
+from jobs.management.screen import Screen
+from jobs.management.span import from_now, moment, seconds
 from jobs.registry import KINDS, Kind
 from jobs.states import State
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 EPILOG = (
     "Exit codes: 0 accepted (with --wait: succeeded), 1 failed or cancelled, 2 refused, 3 still on its way "
     "when the time was over, 4 Millrace is not running."
@@ -46,6 +42,7 @@ class Command(Door):
 
     help = __doc__ or ""
     kind_asked: str | None = None
+    job: UUID | None = None
 
     def run_from_argv(self, argv: list[str]) -> None:
         """The kind comes first, so that its fields can be options."""
@@ -105,13 +102,14 @@ class Command(Door):
             told = {"job": str(submitted.id), "replayed": submitted.replayed}
             self.stdout.write(json.dumps(told) if options["json"] else str(submitted.id))
             return
+        self.job = submitted.id
         self.stderr.write(f"job {submitted.id}", style_func=str)
         self.wait(submitted, options["timeout"])
 
     def wait(self, submitted: Submitted, timeout: float | None) -> None:
         """Print the outcome; leave with the code that fits it."""
-        screen = getattr(self.stderr, "_out", sys.stderr)
-        job = follow(submitted.id, timeout=timeout, to=screen)
+        screen = Screen(getattr(self.stderr, "_out", sys.stderr))
+        job = follow(submitted.id, timeout=timeout, screen=screen)
         if job is None:
             raise CommandError(
                 f"Job {submitted.id} is still on its way after {timeout:g} s; it goes on without us.",
@@ -121,55 +119,29 @@ class Command(Door):
         if job.state != State.SUCCEEDED:
             raise CommandError(f"Job {job.id} {job.state}: {job.error or job.code}", returncode=FAILED)
 
+    def interrupted(self) -> str:
+        """What goes on."""
+        if self.job is None:
+            return "Interrupted before the job was accepted: nothing was submitted."
+        return f"Interrupted. Job {self.job} goes on; `manage.py watch {self.job}` follows it again."
+
 
 def submit(kind: Kind, payload: dict[str, Any], owner: Any, options: dict[str, Any]) -> Submitted:
     """Uploads and job in one transaction: what is refused leaves nothing behind."""
     key = Key(f"cli:{owner.pk}", options["key"]) if options["key"] else None
-    asked = {"asked": fingerprint(kind, payload)}
-    try:
-        with transaction.atomic():
-            submitted = submit_job(
-                kind.name,
-                store_files(kind, payload, owner),
-                owner=owner,
-                queue=options["queue"],
-                priority=options["priority"],
-                run_at=options["run_at"],
-                key=key,
-                door="cli",
-            )
-            if key and not submitted.replayed:
-                IdempotencyKey.objects.filter(scope=key.scope, key=key.key).update(answer=asked)
-            return submitted
-    except KeyReused:
-        known = IdempotencyKey.objects.filter(scope=key.scope, key=key.key).first() if key else None
-        if known is None or known.job is None or known.answer != asked:
-            raise
-        return Submitted(known.job, replayed=True)
-
-
-def moment(text: str) -> datetime:
-    """A time with a time zone; without one, the installation's."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2026-12-24T18:00+01:00") from None
-    return found if found.tzinfo else timezone.make_aware(found)
-
-
-def span(text: str) -> timedelta:
-    """90s, 10m, 2h, 1d; a bare number is seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no span of time like 90s, 10m, 2h or 1d")
-    return timedelta(**{UNITS[found[2] or "s"]: float(found[1])})
-
-
-def from_now(text: str) -> datetime:
-    """A time as far from now."""
-    return timezone.now() + span(text)
-
-
-def seconds(text: str) -> float:
-    """A span in seconds."""
-    return span(text).total_seconds()
+    print_ = fingerprint(asked(kind, payload), options["queue"], options["priority"])
+    with transaction.atomic():
+        if key and (known := recall(key, print_=print_, db=DJANGO)):
+            return Submitted(UUID(known["job"]), replayed=True)
+        submitted = submit_job(
+            kind.name,
+            store_files(kind, payload, owner),
+            owner=owner,
+            queue=options["queue"],
+            priority=options["priority"],
+            run_at=options["run_at"],
+            door="cli",
+        )
+        if key:
+            keep_answer(key, {"job": str(submitted.id)}, print_=print_, db=DJANGO)
+        return submitted

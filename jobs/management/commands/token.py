@@ -9,8 +9,8 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from jobs.management.commands.submit import span
 from jobs.management.door import FAILED, Door, find_owner
+from jobs.management.span import span
 from jobs.management.table import table
 from jobs.models import Token
 from jobs.tokens import Scope, make_token, revoke_tokens
