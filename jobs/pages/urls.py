@@ -7,7 +7,19 @@ from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import path
 
-from jobs.pages import acts, catalogue, files, job_page, jobs_list, kind, public, queues, sign_in, webhooks
+from jobs.pages import (
+    acts,
+    catalogue,
+    files,
+    job_page,
+    jobs_list,
+    kind,
+    public,
+    queues,
+    sign_in,
+    tokens,
+    webhooks,
+)
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
@@ -39,6 +51,8 @@ urlpatterns = [
     path("webhooks/<uuid:id>/edit", webhooks.webhook_edit, name="webhook-edit"),
     path("webhooks/<uuid:id>/replay/<uuid:delivery>", webhooks.webhook_replay, name="webhook-replay"),
     path("webhooks/<uuid:id>/<str:act>", webhooks.webhook_act, name="webhook-act"),
+    path("tokens", tokens.tokens, name="tokens"),
+    path("tokens/<uuid:id>/revoke", tokens.token_revoke, name="token-revoke"),
     path("p/thanks/<str:token>", public.thanks, name="thanks"),
     path("p/<str:name>", public.public_kind, name="public-kind"),
 ]

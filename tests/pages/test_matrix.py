@@ -12,6 +12,7 @@ from jobs.artifacts import make_link, store_upload
 from jobs.models import Job, Webhook, WebhookDelivery
 from jobs.pages.public import make_token
 from jobs.pages.urls import urlpatterns
+from jobs.tokens import make_token as make_mill
 from tests.factories import make_group, make_job
 from tests.pages.conftest import at_the_door, give
 
@@ -45,6 +46,8 @@ PAGES = {
     "webhook-edit": ("get", "/webhooks/{hook}/edit", IN, NOT, NOT, OK, OK),
     "webhook-act": ("post", "/webhooks/{hook}/test", IN, NOT, NOT, DONE, DONE),
     "webhook-replay": ("post", "/webhooks/{hook}/replay/{delivery}", IN, NOT, NOT, DONE, DONE),
+    "tokens": ("get", "/tokens", IN, OK, OK, OK, OK),
+    "token-revoke": ("post", "/tokens/{mill}/revoke", IN, NOT, NOT, DONE, NOT),
     "thanks": ("get", "/p/thanks/{token}", OK, OK, OK, OK, OK),
     "public-kind": ("get", "/p/test.open", OK, OK, OK, OK, OK),
 }
@@ -75,6 +78,7 @@ def objects(submitter: User, declare) -> dict[str, str]:
     return {
         "job": str(job.id), "file": make_link(file), "token": make_token(job.id), "hook": str(hook.id),
         "delivery": str(delivery.id),
+        "mill": str(make_mill(submitter, name="4711", scopes=["read"]).token.id),
     }  # fmt: skip
 
 
@@ -134,7 +138,7 @@ def test_every_page_is_in_the_table():
 
 
 def test_every_page_refuses_the_other_method(browsers, objects):
-    takes_both = {"sign-in", "kind", "public-kind", "webhook-new", "webhook-edit"}
+    takes_both = {"tokens", "sign-in", "kind", "public-kind", "webhook-new", "webhook-edit"}
     got = {}
     for name, (method, path, *_) in PAGES.items():
         other = "delete" if name in takes_both else "get" if method == "post" else "post"
