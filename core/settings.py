@@ -127,6 +127,8 @@ DEBUG = switch("DEBUG", default=False)
 """Never on where strangers can reach it."""
 SECRET_KEY = env.str("SECRET_KEY", default="")
 """Signs sessions and links. At least 50 random characters; the embedded system makes its own."""
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+"""Earlier keys, separated by commas: what they signed or sealed is still good."""
 SECRET_KEY_IS_MADE_UP = not SECRET_KEY
 if SECRET_KEY_IS_MADE_UP:
     import secrets
@@ -322,6 +324,7 @@ MILLRACE = {
     "webhook_ports": ports("WEBHOOK_PORTS", "80,443,8080,8443"),
     "webhook_http": switch("WEBHOOK_HTTP", default=False),
     "webhook_seconds": number("WEBHOOK_SECONDS", 20, at_least=0.1, at_most=60),
+    "webhooks_at_once": int(number("WEBHOOKS_AT_ONCE", 2, at_least=1, at_most=1000)),
     "webhook_failing_days": number("WEBHOOK_FAILING_DAYS", 5),
     "webhook_overlap_hours": number("WEBHOOK_OVERLAP_HOURS", 24),
     "webhooks_per_owner": int(number("WEBHOOKS_PER_OWNER", 20)),

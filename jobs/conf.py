@@ -81,6 +81,8 @@ class Conf:
     """Whether webhooks may be sent without TLS."""
     webhook_seconds: float = 20
     """How long one try to deliver a webhook may take, from connecting to the answer."""
+    webhooks_at_once: int = 2
+    """How many deliveries go to one endpoint at a time; one that hangs holds so many slots of workers."""
     webhook_failing_days: float = 5
     """After how many days of nothing but failures an endpoint is switched off."""
     webhook_overlap_hours: float = 24

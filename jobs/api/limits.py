@@ -16,6 +16,7 @@ WAITING = """
     SELECT count(*) FROM (
         SELECT 1 FROM millrace_job
          WHERE owner_id = %(owner)s AND state IN ('scheduled', 'queued', 'retrying')
+           AND kind <> 'webhooks.deliver'
          LIMIT %(most)s) AS line
 """
 COUNT_SECONDS = 1.0

@@ -44,8 +44,7 @@ CLOSED = [
 UNICAST = IPv6Network("2000::/3")
 """All of IPv6 that is given out; whatever is not in it is closed too."""
 # IPv6 addresses that lead to an IPv4 address: that one is judged in their place.
-MAPPED, COMPATIBLE = IPv6Network("::ffff:0:0/96"), IPv6Network("::/96")
-TRANSLATED = IPv6Network("64:ff9b::/96")
+MAPPED, TRANSLATED = IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96")
 
 
 class BadAddress(Refusal):
@@ -186,8 +185,6 @@ def is_public(address: Address) -> bool:
 
 
 def embedded(address: Address) -> Iterator[Address]:
-    """The IPv4 address to which an IPv6 address leads, if it does. 6to4 and Teredo are closed altogether."""
-    if isinstance(address, IPv6Address) and any(
-        address in network for network in (MAPPED, COMPATIBLE, TRANSLATED)
-    ):
+    """The IPv4 address to which an IPv6 address leads, if it does. Other ways there are closed altogether."""
+    if isinstance(address, IPv6Address) and (address in MAPPED or address in TRANSLATED):
         yield IPv4Address(int(address) & 0xFFFFFFFF)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 
 from jobs.conf import conf
 from jobs.models import Webhook, WebhookDelivery, WebhookTry
@@ -73,7 +73,7 @@ def record_try(delivery: WebhookDelivery, tried: Tried) -> None:
         WebhookDelivery.objects.filter(pk=delivery.pk).update(delivered_at=Now())
         webhook.exclude(failing_since=None).update(failing_since=None)
         return
-    webhook.update(failing_since=Coalesce("failing_since", Now()))
+    webhook.filter(failing_since=None).update(failing_since=Now())
     days = conf().webhook_failing_days
     if tried.status == GONE:
         switch_off(delivery.webhook, "It answered 410 Gone.")

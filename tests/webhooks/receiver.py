@@ -49,6 +49,7 @@ class Receiver(ThreadingHTTPServer):
         self.replies: list[Reply] = []
         self.always: Reply = answer(204)
         self.is_ending = threading.Event()
+        self.asked = threading.Event()
         self.scheme = "http"
 
     @property

@@ -157,11 +157,12 @@ def test_an_endpoint_for_all_hears_of_everybody(alice: Any, charlie: Any) -> Non
     ],
 )
 def test_an_endpoint_hears_what_it_asked_for(fields: dict[str, Any], hears: bool) -> None:
-    hear(**fields)
+    hook = hear(**fields)
+    hear(make_user("charlie"))  # so that somebody listens at all
 
     finish(make_job("running"))
 
-    assert bool(told()) is hears
+    assert WebhookDelivery.objects.filter(webhook=hook).exists() is hears
 
 
 def test_a_delivery_makes_no_event_of_its_own() -> None:
@@ -207,6 +208,7 @@ def test_two_timers_at_once_make_one_job(own: OwnDatabase) -> None:
     """The race: one has locked the event and not committed; the other passes by."""
     hear()
     finish(make_job("running"))
+    own.rows("SET lock_timeout = '5s'")
 
     with transaction.atomic():
         assert carry_deliveries() == 1
@@ -226,7 +228,7 @@ def test_a_flood_is_carried_in_one_turn(own: OwnDatabase, monkeypatch: pytest.Mo
 
     assert carry_deliveries(db=own) == 35
     assert WebhookDelivery.objects.filter(carrier=None).count() == 0
-    assert Job.objects.filter(kind=CARRIER, ready=True).count() == 4, "no more than may run at once"
+    assert Job.objects.filter(kind=CARRIER, ready=True).count() == 2, "no more than may run at once"
 
 
 def test_deleting_an_endpoint_forgets_its_log() -> None:

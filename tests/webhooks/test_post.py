@@ -70,6 +70,15 @@ def test_it_connects_to_the_checked_address_and_asks_no_name_server_again(
     assert post(target, b"", HEADERS, seconds=5).status == 204
 
 
+def test_it_calls_no_address_but_those_that_were_checked(inbox: Receiver) -> None:
+    """The receiver listens where the name leads; nobody does at the address that was checked."""
+    target = aim(inbox.url)._replace(addresses=[ip_address("127.0.0.9")])
+
+    with pytest.raises(Unreachable, match=r"of 127\.0\.0\.9"):
+        post(target, b"", HEADERS, seconds=5)
+    assert inbox.requests == []
+
+
 def test_the_next_address_is_tried_where_the_first_takes_no_connection(inbox: Receiver) -> None:
     target = aim(inbox.url)._replace(addresses=[ip_address("127.0.0.9"), ip_address("127.0.0.1")])
 
@@ -104,12 +113,16 @@ def test_silence_and_a_trickle_are_not_waited_for(inbox: Receiver, reply: Any) -
     assert time.monotonic() - started < 2
 
 
-def test_of_an_endless_body_the_beginning_is_kept(inbox: Receiver) -> None:
+def test_of_an_endless_body_the_beginning_is_kept(inbox: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long one would wait for more of it: what ends it is its size."""
+    monkeypatch.setattr("workers.engines.post.BODY_SECONDS", 60)
     inbox.replies.append(flood)
+    started = time.monotonic()
 
-    got = send(inbox.url)
+    got = send(inbox.url, seconds=60)
 
     assert (got.status, got.text) == (200, "x" * 1024)
+    assert time.monotonic() - started < 30
 
 
 def test_a_body_that_never_comes_does_not_undo_the_status(inbox: Receiver) -> None:
@@ -118,8 +131,10 @@ def test_a_body_that_never_comes_does_not_undo_the_status(inbox: Receiver) -> No
         handler.server.is_ending.wait()
 
     inbox.replies.append(promise)
+    started = time.monotonic()
 
     assert send(inbox.url, seconds=0.3) == Answer(200, "abc", "")
+    assert time.monotonic() - started < 5
 
 
 def test_an_interim_answer_is_not_the_answer(inbox: Receiver) -> None:

@@ -30,8 +30,6 @@ WAITS = (
 LONGEST_WAIT = timedelta(hours=24)
 """The most that Retry-After is heeded."""
 ASKS_FOR_TIME = {429, 503}
-AT_ONCE = 4
-"""So many deliveries to one endpoint at a time, so that one that hangs holds up no other's."""
 
 
 class Payload(BaseModel, extra="forbid"):
@@ -53,7 +51,9 @@ class Payload(BaseModel, extra="forbid"):
     timeout=timedelta(minutes=2),
     retry=Retry(attempts=len(WAITS) + 1, waits=WAITS),
     policy="at_least_once",
-    limits=[Limit("webhook", by=lambda payload, owner: str(payload.webhook), at_once=AT_ONCE)],
+    limits=[
+        Limit("webhook", by=lambda payload, owner: str(payload.webhook), at_once=conf().webhooks_at_once)
+    ],
     is_listed=False,
 )
 def deliver(context: Context, payload: Payload) -> Result:
