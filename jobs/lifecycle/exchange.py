@@ -30,7 +30,7 @@ def both(taking: Move) -> str:
     Of the first alone: in each of a hundred they would be read ten thousand times.
     """
     return on_one_line(f"""
-        WITH ended AS ({finish.FINISH.sql}), taken AS ({taking.sql})
+        WITH ended AS ({finish.SUCCEED.sql}), taken AS ({taking.sql})
         SELECT CASE WHEN row_number() OVER () = 1 THEN kept.ids END, taken.*
           FROM (SELECT array_agg(id) AS ids, {outbox.TOLD} FROM ended) AS kept LEFT JOIN taken ON true""")  # noqa: S608
 
@@ -57,7 +57,7 @@ def exchange_jobs(
     """Record outcomes of this holder, and claim; the outcomes that were kept, and the jobs."""
     assert is_exchangeable(outcomes)
     move, params = asking.move(start)
-    params |= params_of(outcomes, asking.holder)
+    params |= params_of(outcomes, asking.holder, is_plain=True)
     rows = again_on_deadlock(db, lambda: db.rows(EXCHANGES[move.sql], params))
     moved = dict.fromkeys(rows[0][0] or (), State.SUCCEEDED.value)
     jobs = claimed(row[1:] for row in rows if row[1] is not None)

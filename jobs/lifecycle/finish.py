@@ -46,9 +46,31 @@ FINISH = Move(
     guard="job.attempt = picked.attempt AND job.holder = %(holder)s",
     returning="job.id, job.state",
 )
-RECORD = on_one_line(f"""
-    WITH ended AS ({FINISH.sql})
-    SELECT ended.id, ended.state, told FROM ended, (SELECT {outbox.TOLD} FROM ended) AS outbox""")  # noqa: S608
+# What a plain success needs of it. Rows are named by their ids, what belongs to each is looked up by its id:
+# a planner that believes that nothing runs would read the whole table, and all outcomes anew for each row.
+SUCCEED = Move(
+    leaves={State.RUNNING},
+    leads_to={State.SUCCEEDED},
+    sets="""
+        code = 'ok', error = '', result = %(results)s::jsonb -> job.id::text, ready = false, holder = NULL,
+        lease = NULL, finished_at = clock_timestamp()""",
+    guard="""
+        job.id = ANY (%(ids)s::uuid[]) AND job.holder = %(holder)s
+        AND job.attempt = (%(attempts)s::jsonb ->> job.id::text)::int""",
+    returning="job.id, job.state",
+)
+MOST_RESULTS_CHARACTERS = 20_000_000
+"""In one object: jsonb keeps no more than 256 MB in one."""
+
+
+def recording(move: Move) -> str:
+    """The statement: the move, and what webhooks are to hear of it."""
+    return on_one_line(f"""
+        WITH ended AS ({move.sql})
+        SELECT ended.id, ended.state, told FROM ended, (SELECT {outbox.TOLD} FROM ended) AS outbox""")  # noqa: S608
+
+
+RECORD, RECORD_PLAIN = recording(FINISH), recording(SUCCEED)
 
 
 def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> list[Outcome]:
@@ -56,11 +78,11 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> l
     if not outcomes:
         return []
     if is_plain(outcomes):
-        moved = record(outcomes, holder, db)
+        moved = record(RECORD_PLAIN, params_of(outcomes, holder, is_plain=True), db)
         kept = as_recorded(outcomes, moved)
     else:
         with db.atomic():
-            moved = record(outcomes, holder, db)
+            moved = record(RECORD, params_of(outcomes, holder, is_plain=False), db)
             kept = as_recorded(outcomes, moved)
             artifacts.publish([saved for o in kept for saved in o.artifacts], db=db)
             events.record(
@@ -75,23 +97,44 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> l
 
 def is_plain(outcomes: Sequence[Outcome]) -> bool:
     """Whether they leave nothing but their rows: successes at the first try, without files."""
-    return not results.keeps_all() and all(
-        o.is_success and not o.was_troubled and not o.artifacts for o in outcomes
+    return (
+        not results.keeps_all()
+        and all(o.is_success and not o.was_troubled and not o.artifacts for o in outcomes)
+        and sum(len(o.result or "") for o in outcomes) <= MOST_RESULTS_CHARACTERS
     )
 
 
-def record(outcomes: Sequence[Outcome], holder: UUID, db: Database) -> dict[UUID, str]:
+def record(sql: str, params: dict[str, Any], db: Database) -> dict[UUID, str]:
     """The one statement: job id → the state it is in now."""
-    params = params_of(outcomes, holder)
-    rows = again_on_deadlock(db, lambda: db.rows(RECORD, params))
+    rows = again_on_deadlock(db, lambda: db.rows(sql, params))
     return {row[0]: row[1] for row in rows}
 
 
-def params_of(outcomes: Sequence[Outcome], holder: UUID) -> dict[str, Any]:
-    """The outcomes as FINISH takes them: one array for each column; asked for as it is about to run."""
+def params_of(outcomes: Sequence[Outcome], holder: UUID, *, is_plain: bool) -> dict[str, Any]:
+    """The outcomes as SUCCEED takes them, or as FINISH does; asked for as it is about to run."""
     reach("finish.before")
+    return {"holder": holder} | (by_id(outcomes) if is_plain else by_column(outcomes))
+
+
+def by_id(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Of plain successes: objects by job id."""
+    ids = [str(o.job) for o in outcomes]
     return {
-        "holder": holder,
+        "ids": "{" + ",".join(ids) + "}",
+        "attempts": as_object(ids, [o.attempt for o in outcomes]),
+        "results": as_object(ids, [o.result for o in outcomes]),
+    }
+
+
+def as_object(ids: list[str], values: Sequence[str | int | None]) -> str:
+    """A JSON object of what is JSON already; nothing for None."""
+    found = [f'"{id}":{value}' for id, value in zip(ids, values, strict=True) if value is not None]
+    return "{" + ",".join(found) + "}"
+
+
+def by_column(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Of all kinds of outcomes: an array for each column."""
+    return {
         "count": len(outcomes),
         "ids": [o.job for o in outcomes],
         "attempts": [o.attempt for o in outcomes],

@@ -25,9 +25,10 @@ DEADLOCK_TRIES = 5
 class Move:
     """One kind of move, for any number of jobs: which states it leaves, where it leads, what it writes.
 
-    `picked` is the SELECT that finds (and usually locks) the rows, with a column `id`; `to` is a state, or
-    an SQL expression over `job` and `picked` that yields one of `leads_to`. `guard` is anything more that
-    must hold at the moment of writing. `before` are further named queries, `returning` is what comes back.
+    `picked` is the SELECT that finds (and usually locks) the rows, with a column `id`; without it `guard`
+    names them. `to` is a state, or an SQL expression over `job` and `picked` that yields one of `leads_to`.
+    `guard` is anything more that must hold at the moment of writing. `before` are further named queries,
+    `returning` is what comes back.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Move:
         *,
         leaves: Iterable[State],
         leads_to: Iterable[State],
-        picked: str,
+        picked: str = "",
         to: str | None = None,
         sets: str = "",
         guard: str = "",
@@ -48,13 +49,18 @@ class Move:
                 raise ValueError(f"no job may go from {state} to {', '.join(sorted(forbidden))}")
         left = ", ".join(f"'{state}'" for state in sorted(self.leaves))
         target = to if to is not None else f"'{next(iter(self.leads_to))}'"
+        named = [*filter(None, [before]), *([f"picked AS ({picked})"] if picked else [])]
+        guards = [
+            *(["job.id = picked.id"] if picked else []),
+            f"job.state IN ({left})",
+            *filter(None, [guard]),
+        ]
         # On one line: psycopg remembers how to send a statement only up to 4,096 characters.
         self.sql = on_one_line(
-            f"WITH {before + ', ' if before else ''}picked AS ({picked}) "  # noqa: S608 - constants of ours
+            f"{'WITH ' + ', '.join(named) if named else ''} "  # noqa: S608 - constants of ours
             f"UPDATE millrace_job AS job SET state = {target}, version = job.version + 1"
-            f"{', ' + sets if sets else ''} FROM picked "
-            f"WHERE job.id = picked.id AND job.state IN ({left}){' AND ' + guard if guard else ''} "
-            f"RETURNING {returning}"
+            f"{', ' + sets if sets else ''} {'FROM picked' if picked else ''} "
+            f"WHERE {' AND '.join(filter(None, [*guards, guard]))} RETURNING {returning}"
         )
 
     def run(self, db: Database, params: Params) -> list[Row]:

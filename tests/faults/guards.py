@@ -60,8 +60,9 @@ GUARDS = (
     Guard(
         "the fence of finish: attempt and holder", 2, "finish.before, the next attempt running",
         "jobs/lifecycle/finish.py",
-        '    guard="job.attempt = picked.attempt AND job.holder = %(holder)s",\n',
-        "",
+        " AND job.holder = %(holder)s\n"
+        '        AND job.attempt = (%(attempts)s::jsonb ->> job.id::text)::int"',
+        '"',
     ),
     Guard(
         "suspects are claimed alone", 4, "main, 10", "jobs/lifecycle/rescue.py",
@@ -102,8 +103,8 @@ GUARDS = (
     ),
     Guard(
         "the fence of finish: the holder", 21, "", "jobs/lifecycle/finish.py",
-        '    guard="job.attempt = picked.attempt AND job.holder = %(holder)s",\n',
-        '    guard="job.attempt = picked.attempt",\n',
+        " AND job.holder = %(holder)s\n        AND job.attempt = (",
+        "\n        AND job.attempt = (",
     ),
 )  # fmt: skip
 

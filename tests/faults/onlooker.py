@@ -27,7 +27,8 @@ WATCHED = 3
 """How many jobs' own pages are looked at: the last that were named."""
 LINE = re.compile(r'id="j-([0-9a-f-]{36})".*?<span class="state (\w+)">', re.DOTALL)
 HERO = re.compile(r'class="card hero (\w+)"')
-BROKE = "Something broke on our side"
+OURS = ("Something broke on our side", "Back in a moment")
+"""Titles of our own pages about an error."""
 
 
 class Onlooker:
@@ -107,7 +108,9 @@ def read(look: Look, text: str) -> Look:
     if look.path == "/readyz":
         return replace(look, word=json.loads(text)["status"])
     return replace(
-        look, states=states(look.path, text), is_ours=look.status == http.client.OK or BROKE in text
+        look,
+        states=states(look.path, text),
+        is_ours=look.status == http.client.OK or any(each in text for each in OURS),
     )
 
 
