@@ -153,6 +153,7 @@ INSTALLED_APPS = [
     "workers",
     "django_celery_beat",
     "django_celery_results",
+    "django_tasks",
     "django_htmx",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -293,6 +294,17 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = switch("REMOTE_CONTROL", default=True)
 """Whether who reaches the broker may stop and slow workers; Flower sees more of them with it."""
 CELERY_BEAT_SCHEDULER = "jobs.schedules:Scheduler"
 DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+TASK_QUEUES = env.list("TASK_QUEUES", default=["default"])
+"""The queues that functions with `@task` may go to, separated by commas (docs/howto/django-tasks.md)."""
+TASKS = {
+    "default": {"BACKEND": "jobs.tasks_backend.MillraceBackend", "QUEUES": TASK_QUEUES},
+    "once": {
+        "BACKEND": "jobs.tasks_backend.MillraceBackend",
+        "QUEUES": TASK_QUEUES,
+        "OPTIONS": {"retry": False},
+    },
+}
 
 # -- Millrace --------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,17 @@ def wrong_transport(url: str, options: Mapping[str, Any]) -> Iterator[Error]:
             hint=f"Leave {', '.join(endless)} out for the default of {SOCKET_SECONDS:g} s, or give seconds.",
             id="millrace.E018",
         )
+
+
+def wrong_queues(where: str, names: Iterable[str]) -> Iterator[Error]:
+    """Names that no queue can have."""
+    for name in names:
+        if not QUEUE_NAME.match(name):
+            yield Error(
+                f"{where}: {name!r} is no name for a queue.",
+                hint="Use lower-case letters, digits, '.', '_' and '-'.",
+                id="millrace.E019",
+            )
 
 
 def wrong_kind(kind: Kind) -> Iterator[Error]:

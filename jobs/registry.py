@@ -93,6 +93,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._kinds: dict[str, Kind] = {}
+        self._queues: set[str] = set()
 
     def add(self, kind: Kind) -> None:
         """Declare a kind; a second one of that name is a mistake."""
@@ -121,8 +122,12 @@ class Registry:
         return [self._kinds[name] for name in sorted(self._kinds)]
 
     def queues(self) -> list[str]:
-        """Every queue a kind here goes to, by name."""
-        return sorted({kind.queue for kind in self._kinds.values()})
+        """Every queue a kind here goes to, and those that are served besides, by name."""
+        return sorted({kind.queue for kind in self._kinds.values()} | self._queues)
+
+    def serve(self, queue: str) -> None:
+        """Let workers listen to a queue that is no kind's own."""
+        self._queues.add(queue)
 
 
 KINDS = Registry()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from jobs.conf import conf
@@ -36,7 +37,27 @@ TRACE = """
     SELECT task_id, traceback FROM django_celery_results_taskresult
      WHERE task_id = ANY (%(ids)s) AND traceback <> ''
 """
+ATTEMPTS = """
+    SELECT task_id, status, result, traceback, date_started FROM django_celery_results_taskresult
+     WHERE task_id = ANY (%(ids)s)
+"""
 STATUSES = {"succeeded": "SUCCESS", "failed": "FAILURE", "retrying": "RETRY", "cancelled": "REVOKED"}
+
+
+class Attempt(NamedTuple):
+    """What is kept of one attempt."""
+
+    is_failure: bool
+    error: str
+    trace: str
+    started_at: datetime | None
+
+    @classmethod
+    def read(cls, status: str, result: str | None, trace: str | None, started_at: datetime | None) -> Attempt:
+        if status == STATUSES["succeeded"]:
+            return cls(False, "", "", started_at)
+        found = json.loads(result or "{}")
+        return cls(True, " ".join(map(str, found.get("exc_message", []))), trace or "", started_at)
 
 
 class Ended(Protocol):
@@ -100,6 +121,13 @@ def traces(job: UUID, attempts: int, *, db: Database) -> list[tuple[int, str]]:
     rows = db.rows(TRACE, {"ids": newest})
     found = [(int(task.rpartition(":")[2]), trace) for task, trace in rows]
     return sorted(found, reverse=True)
+
+
+def attempts(job: UUID, count: int, *, db: Database) -> list[Attempt]:
+    """What is kept of its attempts, in their order: those that failed or were lost, and what came after."""
+    ids = [f"{job}:{number}" for number in range(1, count + 1)]
+    kept = {row[0]: row for row in db.rows(ATTEMPTS, {"ids": ids})}
+    return [Attempt.read(*kept[id][1:]) for id in ids if id in kept]
 
 
 def result_text(outcome: Ended) -> str:

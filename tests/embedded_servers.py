@@ -33,6 +33,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     # An adopter's own apps stay, so that the contract tests hold for their kinds too.
     apps = os.environ.get("EXTRA_APPS", "").split(",")
     os.environ["EXTRA_APPS"] = ",".join(dict.fromkeys(filter(None, [*apps, "tests.fault_app"])))
+    os.environ["TASK_QUEUES"] = "default,urgent"
     if not has_external_servers() and not is_controller(early_config):
         start_servers()
         early_config.add_cleanup(stop_servers)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from django.conf import settings
 from django.db import connection
 
 from jobs.models import Worker
@@ -42,6 +43,7 @@ class WorkerProcess:
         self.environment = {
             **os.environ,
             "DATABASE_URL": database_url(),
+            "SECRET_KEY": settings.SECRET_KEY,  # what the test signs is good there
             **SHORT_TIMES,
             "IN_WORKER": "1",
             **environment,

@@ -23,7 +23,8 @@ class Command(Door):
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit code 2 if no kind is left."""
         apps = options["apps"]
-        kinds = [kind for kind in KINDS.all() if not apps or kind.module.split(".kinds")[0] in apps]
+        listed = [kind for kind in KINDS.all() if kind.is_listed]
+        kinds = [kind for kind in listed if not apps or kind.module.split(".kinds")[0] in apps]
         if not kinds:
             raise CommandError(f"No kind is declared in: {', '.join(apps)}.", returncode=REFUSED)
         self.stdout.write(page(kinds, apps), ending="")
