@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -54,8 +54,8 @@ class Database(Protocol):
     def atomic(self) -> AbstractContextManager[object]:
         """A transaction, or a savepoint in one."""
 
-    def copy(self, sql: str, blocks: Iterable[str]) -> None:
-        """Stream lines, some in each block, into a `COPY … FROM STDIN`; see `jobs.copy_text`."""
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Stream rows into a `COPY … FROM STDIN`."""
 
     def after_commit(self, call: Callable[[], object]) -> None:
         """Call once the transaction at hand has committed (at once if there is none)."""
@@ -105,10 +105,10 @@ class DjangoDatabase:
         finally:
             connection.cursor_factory, connection.prepare_threshold = usual, None
 
-    def copy(self, sql: str, blocks: Iterable[str]) -> None:
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with connections[self.alias].cursor() as cursor, cursor.copy(sql) as stream:
-            for block in blocks:
-                stream.write(block)
+            for row in rows:
+                stream.write_row(row)
 
     def atomic(self) -> AbstractContextManager[object]:
         return transaction.atomic(using=self.alias)
@@ -157,10 +157,10 @@ class OwnDatabase:
                 raise
             return self._rows(sql, params)
 
-    def copy(self, sql: str, blocks: Iterable[str]) -> None:
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         with self.connection.cursor() as cursor, cursor.copy(sql) as stream:
-            for block in blocks:
-                stream.write(block)
+            for row in rows:
+                stream.write_row(row)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
