@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property
 from itertools import count, islice, repeat
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,22 +13,19 @@ from uuid_utils.compat import uuid7
 
 from jobs import artifacts
 from jobs.artifacts.field import artifact_fields
-from jobs.copy_text import columns, json_column
 from jobs.database import DJANGO, Database
 from jobs.failpoints import reach
 from jobs.lifecycle.begin import Beginning, begin
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import dump
 from jobs.lifecycle.submit import COLUMNS, Place, record_parts, told
-from jobs.limit import Bound, as_json, bounds_of
+from jobs.limit import as_json, bounds_of
 from jobs.registry import KINDS, Kind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, Group
 
 CHUNK = 10_000
-BLOCK = 200
-"""How many lines are sent at once."""
 COPY = f"COPY millrace_job ({COLUMNS}) FROM STDIN"
 
 
@@ -54,19 +50,19 @@ def submit_many(
     ids: list[UUID] = []
     with db.atomic():
         rows = Rows(declared, begin(kind, place.queue, priority, owner.pk, run_at, db=db), owner.pk)
-        before = columns(kind, place.queue, rows.start.state.value)
-        between = columns(priority, run_at)
-        after = columns(owner.pk, group.pk if group else None, door, None)
-
-        def line(job: UUID, model: pydantic.BaseModel, turn: float) -> str:
-            payload = json_column(dump(model))
-            return f"{job}\t{before}\t{rows.waits(model)}\t{turn!r}\t{between}\t{payload}\t{after}\n"
-
+        before = (kind, place.queue, rows.start.state.value)
+        after = (owner.pk, group.pk if group else None, door, None)
         for chunk in chunks(declared, payloads):
             has_files = any(artifact_fields(model) for model in {type(model) for _, model in chunk})
             for _, model in chunk if has_files else ():
                 artifacts.check_uses(model, owner=owner, kind=kind, db=db)
-            db.copy(COPY, blocks(line(job, model, next(rows.turns)) for job, model in chunk))
+            db.copy(
+                COPY,
+                (
+                    (job, *before, *rows.waits(model), turn, priority, run_at, dump(model), *after)
+                    for (job, model), turn in zip(chunk, rows.turns, strict=False)
+                ),
+            )
             if has_files or declared.items is not None:
                 record_parts(declared, chunk, db)
             ids += [job for job, _ in chunk]
@@ -89,27 +85,14 @@ class Rows:
         self.held: dict[str, str | None] = {}
         """Keys at which some wait, with the limits of one of them."""
 
-    def waits(self, model: pydantic.BaseModel) -> str:
-        """Whether a job is ready; if not, at which key it waits; and its limits: as columns."""
-        return self._waits(bounds_of(self.kind.limits, model, self.owner)) if self.kind.limits else self._free
-
-    @cached_property
-    def _free(self) -> str:
-        """Of a job that no limit concerns."""
-        return self._waits([])
-
-    def _waits(self, limits: Sequence[Bound]) -> str:
+    def waits(self, model: pydantic.BaseModel) -> tuple[bool, str | None, str | None]:
+        """Whether a job is ready; if not, at which key it waits; and its limits."""
+        limits = bounds_of(self.kind.limits, model, self.owner)
         ready, at, kept = self.start.ready(limits), self.start.held_by(limits), as_json(limits)
         self.is_ready = self.is_ready or ready
         if at is not None:
             self.held[at] = kept
-        return columns(ready, at, kept)
-
-
-def blocks(lines: Iterator[str]) -> Iterator[str]:
-    """Lines joined by the hundred: to hand over each costs more than to make it."""
-    while block := "".join(islice(lines, BLOCK)):
-        yield block
+        return ready, at, kept
 
 
 def chunks(kind: Kind, payloads: Iterable[Any]) -> Iterator[list[tuple[UUID, pydantic.BaseModel]]]:
