@@ -1,0 +1,246 @@
+"""The asynchronous client: the twin of `client`, line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import httpx2
+
+from millrace_client import asks
+from millrace_client.asks import Ask
+from millrace_client.client import body_of, pause_of, told_by
+from millrace_client.errors import JobFailed, MillraceError, Problem, StillGoing, Unreachable, problem_of
+from millrace_client.retries import Retries, is_passing
+from millrace_client.shapes import About, Artifact, Event, JobState, LogLine, Result
+from millrace_client.stream import Lines, Reader
+
+
+class AsyncClient:
+    """A connection to one Millrace; use it as a context manager, or call `close`."""
+
+    def __init__(
+        self, url: str | None = None, token: str | None = None, *, retries: Retries | None = None
+    ) -> None:
+        self.url, headers = asks.address_of(url, token)
+        self.retries = retries or Retries()
+        self._http = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=asks.TIMEOUT_SECONDS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.aclose()
+
+    async def submit(
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        queue: str | None = None,
+        priority: int = 0,
+        run_at: datetime | None = None,
+        group: str | None = None,
+    ) -> AsyncJob:
+        """Have a job accepted: once, however often this request has to be sent.
+
+        The same `key` again is the same job; without one, the client makes a key for this call. Raises
+        BadPayload, UnknownKind, KeyReused, NotAllowed, Busy or Unreachable.
+        """
+        ask = asks.submit(kind, payload, key=key, queue=queue, priority=priority, run_at=run_at, group=group)
+        return AsyncJob(self, await self._json(ask))
+
+    async def job(self, id: str) -> AsyncJob:
+        """One job; raises NotFound or Gone."""
+        return AsyncJob(self, await self._json(asks.get_job(id)))
+
+    async def jobs(self, filter: str = "", *, page_size: int = 100) -> AsyncIterator[AsyncJob]:
+        """All that fit, the newest first; pages are fetched as they are needed. Raises BadFilter."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await self._json(asks.list_jobs(filter, cursor, page_size))
+            for told in page["jobs"]:
+                yield AsyncJob(self, told)
+            cursor = page["next"]
+
+    async def export(self, filter: str = "") -> AsyncIterator[dict[str, Any]]:
+        """All that fit, whole, from one stream. Raises BadFilter; Unreachable if it breaks off."""
+        async with self._stream(asks.export(filter)) as response:
+            async for line in lines_of(response):
+                yield json.loads(line)
+
+    async def upload(
+        self, file: str | Path | IO[bytes], *, name: str | None = None, key: str | None = None
+    ) -> Artifact:
+        """Hand a file in; name its `id` in a payload."""
+        if isinstance(file, str | Path):
+            with Path(file).open("rb") as content:
+                return await self.upload(content, name=name or Path(file).name, key=key)
+        return Artifact.read(await self._json(asks.upload(key), file=(name or "file", file)))
+
+    async def download(self, file: Artifact, to: str | Path) -> Path:
+        """Write a file's bytes to a path."""
+        target = Path(to)
+        async with self._stream(Ask("GET", file.url)) as response:
+            with target.open("wb") as out:
+                async for piece in response.aiter_bytes():
+                    out.write(piece)
+        return target
+
+    async def send(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> httpx2.Response:
+        """Send a request until it is answered for good; raises Problem or Unreachable."""
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                if file is not None:
+                    file[1].seek(0)
+                response = await self._http.request(
+                    ask.method, ask.path, json=ask.json, params=dict(ask.params), headers=dict(ask.headers),
+                    timeout=ask.timeout, files={"file": file} if file else None,
+                )  # fmt: skip
+            except httpx2.TransportError as error:
+                pause = self.retries.pause(tried)
+                if pause is None:
+                    raise Unreachable(f"{self.url} did not answer, {tried} times: {error}") from error
+            else:
+                if response.is_redirect:
+                    raise Unreachable(
+                        f"{self.url} leads to {response.headers['Location']}: give that address."
+                    )
+                if response.status_code < 400:
+                    return response
+                failure = problem_of(response.status_code, body_of(response))
+                pause = None
+                if is_passing(failure.status, failure.code):
+                    pause = self.retries.pause(tried, response.headers.get("Retry-After"))
+                if pause is None:
+                    raise failure
+            await asyncio.sleep(pause)
+
+    async def _json(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> Any:
+        return told_by(await self.send(ask, file=file))
+
+    @asynccontextmanager
+    async def _stream(self, ask: Ask) -> AsyncIterator[httpx2.Response]:
+        try:
+            async with self._http.stream(
+                ask.method, ask.path, params=dict(ask.params), headers=dict(ask.headers), timeout=ask.timeout,
+                follow_redirects=True,
+            ) as response:  # fmt: skip
+                if response.status_code >= 400:
+                    await response.aread()
+                    raise problem_of(response.status_code, body_of(response))
+                yield response
+        except httpx2.TransportError as error:
+            raise Unreachable(f"{self.url} did not answer, or broke off: {error}") from error
+
+
+class AsyncJob(About):
+    """A job as the server told of it last; `refresh` asks again."""
+
+    def __init__(self, client: AsyncClient, told: Mapping[str, Any]) -> None:
+        super().__init__(told)
+        self._client = client
+
+    async def refresh(self) -> Self:
+        """Ask how it stands."""
+        self.told = await self._client._json(asks.get_job(self.id))
+        return self
+
+    async def wait(self, timeout: float | None = None) -> Self:
+        """Until it has ended; raises StillGoing once the time is over."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self.state.is_final:
+            left = asks.WAIT_SECONDS if until is None else until - time.monotonic()
+            if left <= 0:
+                raise StillGoing(f"Job {self.id} is {self.state} after {timeout:g} s; it goes on.")
+            began = time.monotonic()
+            response = await self._client.send(asks.wait(self.id, min(int(left), asks.WAIT_SECONDS)))
+            self.told = told_by(response)
+            if not self.state.is_final and time.monotonic() - began < 1:
+                await asyncio.sleep(min(pause_of(response), max(left, 0)))
+        return self
+
+    async def result(self, timeout: float | None = None) -> Result:
+        """What it brought out, once it has ended; raises JobFailed if it did not succeed, StillGoing."""
+        await self.wait(timeout)
+        told = await self._client._json(asks.result(self.id))
+        if told["state"] != JobState.SUCCEEDED:
+            raise JobFailed(self.id, told["state"], told["code"], told["error"])
+        return Result.read(told)
+
+    async def cancel(self, *, key: str | None = None) -> Self:
+        """Cancel it if it waits, ask it to stop if it runs; raises NotPossible if it has ended."""
+        self.told = await self._client._json(asks.act(self.id, "cancel", key))
+        return self
+
+    async def retry(self, *, key: str | None = None) -> Self:
+        """Queue it again after it failed or was cancelled; raises NotPossible."""
+        self.told = await self._client._json(asks.act(self.id, "retry", key))
+        return self
+
+    async def rerun(self, payload: Mapping[str, Any] | None = None, *, key: str | None = None) -> AsyncJob:
+        """A new job with the same payload, or with another one."""
+        body = None if payload is None else {"payload": dict(payload)}
+        return AsyncJob(self._client, await self._client._json(asks.act(self.id, "rerun", key, body)))
+
+    async def log(self, after: int = 0) -> AsyncIterator[LogLine]:
+        """The lines that are kept, the oldest first."""
+        found: int | None = after
+        while found is not None:
+            page = await self._client._json(asks.log(self.id, found))
+            for line in page["lines"]:
+                yield LogLine.read(line)
+            found = page["next"]
+
+    async def events(self, last_id: str | None = None) -> AsyncIterator[Event]:
+        """What happens to it, as it happens, until it has ended; after a break it goes on where it was."""
+        reader, tried = Reader(last_id), 0
+        while True:
+            try:
+                async with self._client._stream(asks.events(self.id, reader.last)) as response:
+                    if response.status_code == 204:
+                        return
+                    async for line in lines_of(response):
+                        if event := reader.take(line):
+                            tried = 0
+                            yield event
+                            if event.name == "end":
+                                return
+            except (Problem, Unreachable) as error:
+                if isinstance(error, Problem) and not is_passing(error.status, error.code):
+                    raise
+                failure: MillraceError = error
+            else:
+                failure = Unreachable(f"The events of job {self.id} broke off before their end.")
+            tried += 1
+            pause = self._client.retries.pause(tried)
+            if pause is None:
+                raise failure
+            await asyncio.sleep(pause)
+
+
+async def lines_of(response: httpx2.Response) -> AsyncIterator[str]:
+    """The lines of a stream, as they come."""
+    lines = Lines()
+    async for piece in response.aiter_bytes():
+        for line in lines.take(piece):
+            yield line

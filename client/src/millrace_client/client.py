@@ -1,0 +1,262 @@
+"""The synchronous client."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import httpx2
+
+from millrace_client import asks
+from millrace_client.asks import Ask
+from millrace_client.errors import JobFailed, MillraceError, Problem, StillGoing, Unreachable, problem_of
+from millrace_client.retries import Retries, is_passing
+from millrace_client.shapes import About, Artifact, Event, JobState, LogLine, Result
+from millrace_client.stream import Lines, Reader
+
+
+class Client:
+    """A connection to one Millrace; use it as a context manager, or call `close`."""
+
+    def __init__(
+        self, url: str | None = None, token: str | None = None, *, retries: Retries | None = None
+    ) -> None:
+        self.url, headers = asks.address_of(url, token)
+        self.retries = retries or Retries()
+        self._http = httpx2.Client(base_url=self.url, headers=headers, timeout=asks.TIMEOUT_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def submit(
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        queue: str | None = None,
+        priority: int = 0,
+        run_at: datetime | None = None,
+        group: str | None = None,
+    ) -> Job:
+        """Have a job accepted: once, however often this request has to be sent.
+
+        The same `key` again is the same job; without one, the client makes a key for this call. Raises
+        BadPayload, UnknownKind, KeyReused, NotAllowed, Busy or Unreachable.
+        """
+        ask = asks.submit(kind, payload, key=key, queue=queue, priority=priority, run_at=run_at, group=group)
+        return Job(self, self._json(ask))
+
+    def job(self, id: str) -> Job:
+        """One job; raises NotFound or Gone."""
+        return Job(self, self._json(asks.get_job(id)))
+
+    def jobs(self, filter: str = "", *, page_size: int = 100) -> Iterator[Job]:
+        """All that fit, the newest first; pages are fetched as they are needed. Raises BadFilter."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self._json(asks.list_jobs(filter, cursor, page_size))
+            yield from (Job(self, told) for told in page["jobs"])
+            cursor = page["next"]
+
+    def export(self, filter: str = "") -> Iterator[dict[str, Any]]:
+        """All that fit, whole, from one stream. Raises BadFilter; Unreachable if it breaks off."""
+        with self._stream(asks.export(filter)) as response:
+            for line in lines_of(response):
+                yield json.loads(line)
+
+    def upload(
+        self, file: str | Path | IO[bytes], *, name: str | None = None, key: str | None = None
+    ) -> Artifact:
+        """Hand a file in; name its `id` in a payload."""
+        if isinstance(file, str | Path):
+            with Path(file).open("rb") as content:
+                return self.upload(content, name=name or Path(file).name, key=key)
+        return Artifact.read(self._json(asks.upload(key), file=(name or "file", file)))
+
+    def download(self, file: Artifact, to: str | Path) -> Path:
+        """Write a file's bytes to a path."""
+        target = Path(to)
+        with self._stream(Ask("GET", file.url)) as response, target.open("wb") as out:
+            for piece in response.iter_bytes():
+                out.write(piece)
+        return target
+
+    def send(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> httpx2.Response:
+        """Send a request until it is answered for good; raises Problem or Unreachable."""
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                if file is not None:
+                    file[1].seek(0)
+                response = self._http.request(
+                    ask.method, ask.path, json=ask.json, params=dict(ask.params), headers=dict(ask.headers),
+                    timeout=ask.timeout, files={"file": file} if file else None,
+                )  # fmt: skip
+            except httpx2.TransportError as error:
+                pause = self.retries.pause(tried)
+                if pause is None:
+                    raise Unreachable(f"{self.url} did not answer, {tried} times: {error}") from error
+            else:
+                if response.is_redirect:
+                    raise Unreachable(
+                        f"{self.url} leads to {response.headers['Location']}: give that address."
+                    )
+                if response.status_code < 400:
+                    return response
+                failure = problem_of(response.status_code, body_of(response))
+                pause = None
+                if is_passing(failure.status, failure.code):
+                    pause = self.retries.pause(tried, response.headers.get("Retry-After"))
+                if pause is None:
+                    raise failure
+            time.sleep(pause)
+
+    def _json(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> Any:
+        return told_by(self.send(ask, file=file))
+
+    @contextmanager
+    def _stream(self, ask: Ask) -> Iterator[httpx2.Response]:
+        try:
+            with self._http.stream(
+                ask.method, ask.path, params=dict(ask.params), headers=dict(ask.headers), timeout=ask.timeout,
+                follow_redirects=True,
+            ) as response:  # fmt: skip
+                if response.status_code >= 400:
+                    response.read()
+                    raise problem_of(response.status_code, body_of(response))
+                yield response
+        except httpx2.TransportError as error:
+            raise Unreachable(f"{self.url} did not answer, or broke off: {error}") from error
+
+
+class Job(About):
+    """A job as the server told of it last; `refresh` asks again."""
+
+    def __init__(self, client: Client, told: Mapping[str, Any]) -> None:
+        super().__init__(told)
+        self._client = client
+
+    def refresh(self) -> Self:
+        """Ask how it stands."""
+        self.told = self._client._json(asks.get_job(self.id))
+        return self
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Until it has ended; raises StillGoing once the time is over."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self.state.is_final:
+            left = asks.WAIT_SECONDS if until is None else until - time.monotonic()
+            if left <= 0:
+                raise StillGoing(f"Job {self.id} is {self.state} after {timeout:g} s; it goes on.")
+            began = time.monotonic()
+            response = self._client.send(asks.wait(self.id, min(int(left), asks.WAIT_SECONDS)))
+            self.told = told_by(response)
+            if not self.state.is_final and time.monotonic() - began < 1:
+                time.sleep(min(pause_of(response), max(left, 0)))
+        return self
+
+    def result(self, timeout: float | None = None) -> Result:
+        """What it brought out, once it has ended; raises JobFailed if it did not succeed, StillGoing."""
+        self.wait(timeout)
+        told = self._client._json(asks.result(self.id))
+        if told["state"] != JobState.SUCCEEDED:
+            raise JobFailed(self.id, told["state"], told["code"], told["error"])
+        return Result.read(told)
+
+    def cancel(self, *, key: str | None = None) -> Self:
+        """Cancel it if it waits, ask it to stop if it runs; raises NotPossible if it has ended."""
+        self.told = self._client._json(asks.act(self.id, "cancel", key))
+        return self
+
+    def retry(self, *, key: str | None = None) -> Self:
+        """Queue it again after it failed or was cancelled; raises NotPossible."""
+        self.told = self._client._json(asks.act(self.id, "retry", key))
+        return self
+
+    def rerun(self, payload: Mapping[str, Any] | None = None, *, key: str | None = None) -> Job:
+        """A new job with the same payload, or with another one."""
+        body = None if payload is None else {"payload": dict(payload)}
+        return Job(self._client, self._client._json(asks.act(self.id, "rerun", key, body)))
+
+    def log(self, after: int = 0) -> Iterator[LogLine]:
+        """The lines that are kept, the oldest first."""
+        found: int | None = after
+        while found is not None:
+            page = self._client._json(asks.log(self.id, found))
+            yield from (LogLine.read(line) for line in page["lines"])
+            found = page["next"]
+
+    def events(self, last_id: str | None = None) -> Iterator[Event]:
+        """What happens to it, as it happens, until it has ended; after a break it goes on where it was."""
+        reader, tried = Reader(last_id), 0
+        while True:
+            try:
+                with self._client._stream(asks.events(self.id, reader.last)) as response:
+                    if response.status_code == 204:
+                        return
+                    for line in lines_of(response):
+                        if event := reader.take(line):
+                            tried = 0
+                            yield event
+                            if event.name == "end":
+                                return
+            except (Problem, Unreachable) as error:
+                if isinstance(error, Problem) and not is_passing(error.status, error.code):
+                    raise
+                failure: MillraceError = error
+            else:
+                failure = Unreachable(f"The events of job {self.id} broke off before their end.")
+            tried += 1
+            pause = self._client.retries.pause(tried)
+            if pause is None:
+                raise failure
+            time.sleep(pause)
+
+
+def lines_of(response: httpx2.Response) -> Iterator[str]:
+    """The lines of a stream, as they come."""
+    lines = Lines()
+    for piece in response.iter_bytes():
+        yield from lines.take(piece)
+
+
+def told_by(response: httpx2.Response) -> Any:
+    """The body of a good answer; raises Unreachable where somebody else than Millrace answered."""
+    found = body_of(response)
+    if found is None:
+        raise Unreachable(f"What answered at {response.url} is not Millrace.")
+    return found
+
+
+def body_of(response: httpx2.Response) -> Any:
+    """The body if it is JSON; a proxy's page is not."""
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def pause_of(response: httpx2.Response) -> float:
+    """When to look again at a job that the server did not wait for."""
+    found = response.headers.get("Retry-After", "")
+    return float(found) if found.isdigit() else 1.0
