@@ -31,6 +31,10 @@ log = structlog.get_logger(__name__)
 PROGRESS = "progress"
 """What is told of a job that did not move: it said how far it is, or wrote a line."""
 GATHER_SECONDS = 0.005
+BUSY_SECONDS = 0.05
+"""As long while many jobs move: to publish costs more than a tiny job does."""
+BUSY = 8
+"""So many moves in one message are many."""
 QUIET_SECONDS = 1.0
 AWAY_SECONDS = 3.0
 COMPLAIN_SECONDS = 30.0
@@ -135,11 +139,12 @@ class Teller:
             self._wake.clear()
             self._is_publishing = True
             with self._lock:
-                gathered, self._gathered, self._count = self._gathered, {}, 0
+                gathered, self._gathered = self._gathered, {}
+                count, self._count = self._count, 0
             if gathered:
                 self._publish(gathered)
             self._is_publishing = False
-            self._out.wait(GATHER_SECONDS)
+            self._out.wait(BUSY_SECONDS if count >= BUSY else GATHER_SECONDS)
 
     def _publish(self, gathered: dict[str, list[UUID]]) -> None:
         now = time.monotonic
