@@ -26,7 +26,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
 FENCE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 ARROW = re.compile(r"^ +(\S+) --> (\S+): (.+)$", re.MULTILINE)
 COMMENT = re.compile(r"`[^`\n]+`")
-TOUR_LINES = 945
+TOUR_LINES = 1000
 PICTURE_BYTES = 150_000
 
 
