@@ -85,14 +85,14 @@ def test_a_bucket_fills_again():
     who = uuid4().hex
     draw("test", who, per_minute=60_000, count=60_000)
 
-    def is_refilled() -> bool:
+    def holds(count: int) -> bool:
         try:
-            return draw("test", who, per_minute=60_000, count=100) is not None
+            return draw("test", who, per_minute=60_000, count=count) is not None
         except Empty:
             return False
 
-    assert not is_refilled()
-    eventually(is_refilled, what="a hundred of a thousand a second have flowed in")
+    assert not holds(60_000), "that takes a minute"
+    eventually(lambda: holds(100), what="a hundred of a thousand a second have flowed in")
 
 
 def test_without_redis_everybody_passes(caplog):
