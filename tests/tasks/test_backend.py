@@ -134,7 +134,7 @@ def test_a_result_of_another_backend_is_not_found() -> None:
         task_backends["default"].get_result(result.id)
 
 
-@pytest.mark.parametrize("id", ["", "nonsense", str(uuid4())])
+@pytest.mark.parametrize("id", ["", "nonsense", pytest.param(str(uuid4()), id="unknown")])
 def test_an_id_that_is_none_is_not_found(id: str) -> None:
     with pytest.raises(TaskResultDoesNotExist):
         add.get_result(id)
