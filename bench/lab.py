@@ -25,7 +25,7 @@ from core.embedded.environment import PROJECT
 from core.embedded.ports import free_port
 from core.embedded.postgres import Postgres
 from core.embedded.redis import Redis
-from core.supervisor.programs import Flower, Worker, make_flower, make_worker
+from core.supervisor.programs import Flower, Web, Worker, make_flower, make_web, make_worker
 
 PEERS_DATABASE = "peers"
 SETTLE = ("VACUUM ANALYZE millrace_job", "CHECKPOINT")
@@ -124,9 +124,18 @@ class Lab:
         """Python of the peers' environment, to its end; what it printed."""
         return run([str(interpreter()), *arguments], self.peer_variables)
 
-    def run_own(self, *arguments: str, **variables: str) -> str:
+    def web(self) -> Web:
+        """The web process as `make up` starts it, with a bare view beside its doors."""
+        web = make_web(self.logs, self.variables, free_port())
+        web.python_arguments = tuple(
+            "bench.app.asgi:application" if part == "core.asgi:application" else part
+            for part in web.python_arguments
+        )
+        return web
+
+    def run_own(self, *arguments: str, given: str = "", **variables: str) -> str:
         """Python of Millrace's environment, to its end; what it printed."""
-        return run([sys.executable, *arguments], {**self.variables, **variables})
+        return run([sys.executable, *arguments], {**self.variables, **variables}, given)
 
 
 @contextmanager
@@ -141,11 +150,12 @@ def opened() -> Iterator[Lab]:
         yield lab
 
 
-def run(command: list[str], variables: dict[str, str]) -> str:
-    """To its end, in the project; a failure ends the benchmark with its last words."""
+def run(command: list[str], variables: dict[str, str], given: str = "") -> str:
+    """To its end, in the project, with that to read; a failure ends the benchmark with its last words."""
     done = subprocess.run(
-        command, cwd=PROJECT, env={**os.environ, **variables}, capture_output=True, text=True, check=False
-    )
+        command, cwd=PROJECT, env={**os.environ, **variables}, input=given, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{' '.join(command[1:4])} failed: {done.stderr.strip()[-1000:]}")
     return done.stdout

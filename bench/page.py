@@ -28,7 +28,7 @@ def page(results: dict[str, Kept]) -> str:
         *heading("S1 and S2: draining tiny jobs", words.DRAIN, results, "S2", tables.drains),
         *tables.promises(),
         *heading("S3: accepting many at once", words.SUBMIT_MANY, results, "S3", tables.rates),
-        *heading("S4: submitting over HTTP", words.OVER_HTTP, results, "S4", lambda found: []),
+        *heading("S4: submitting over HTTP", words.OVER_HTTP, results, "S4", tables.over_http),
         *heading("S5: from idle to running", words.LATENCY, results, "S5", tables.latencies),
         *heading("S6: a full table", words.DEPTH, results, "S6", tables.depths),
         *heading("S7: what explaining costs", words.PRICE, results, "S7", tables.prices),

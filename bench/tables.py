@@ -72,6 +72,20 @@ def rates(found: Kept) -> list[str]:
     ]
 
 
+def over_http(found: Kept) -> list[str]:
+    """Both arms."""
+    rows = [
+        (name, *(found["values"][f"{name} {what}"] for what in ("rate", "p50", "p99")))
+        for name in ("millrace", "bare view")
+    ]
+    return [
+        "| | submits/s | p50, ms | p99, ms |",
+        "|---|---|---|---|",
+        *(f"| {title(name)} | {' | '.join(map(with_spread, values))} |" for name, *values in rows),
+        "",
+    ]
+
+
 def latencies(found: Kept) -> list[str]:
     """Both arms, in the middle and at the end of their distributions."""
     rows = [

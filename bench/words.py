@@ -41,7 +41,9 @@ and accepts all or none in one transaction. The payloads stand ready as dictiona
 the commit.
 """
 
-OVER_HTTP = """Waits for the HTTP API.
+OVER_HTTP = """`POST /api/v1/jobs` with JSON, a token and an idempotency key, through 16 connections that stay
+open. Beside it a bare Django view on the same server, which checks nothing, INSERTs one row and publishes one
+Celery message. One web process; no worker runs.
 """
 
 LATENCY = """One job is asked for, and when it has started and a moment has passed, the next: from before
