@@ -14,7 +14,7 @@ from tests.faults.proxy import Proxy
 VERBS = {
     "claim": b"attempt = job.attempt + 1",
     "renew": b"greatest(\n               job.lease",
-    "finish": b"failures = job.failures +",
+    "finish": b"finished_at =",
 }
 """A piece of the statement whose reply is dropped; it commits by itself, so that reply is its COMMIT's."""
 AT_ONCE = Budgets(recovery=2.0, why="the worker lives, and gives back what it may hold at once")
