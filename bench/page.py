@@ -44,8 +44,10 @@ def heading(name: str, text: str, results: dict[str, Kept], measure: str, body: 
     found = results.get(measure)
     if found is None:
         return [f"## {name}", "", text, *NOTHING]
+    if not found["rounds"]:
+        return [f"## {name}", "", text, *NOTHING]
     told = body(results) if measure == "S2" else body(found)
-    return [f"## {name}", "", text, *told, *(origin(found) if found["rounds"] else [])]
+    return [f"## {name}", "", text, *told, *origin(found)]
 
 
 def summary(results: dict[str, Kept]) -> list[str]:

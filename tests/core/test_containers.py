@@ -14,7 +14,8 @@ COMPOSE_ONLY = {
     "POSTGRES_PASSWORD", "FLOWER_PASSWORD", "RABBITMQ_PASSWORD", "WEB_ADDRESS", "MEMORY_LIMIT", "CONCURRENCY"
 }  # fmt: skip
 SUPERVISOR_ONLY = {"VAR_DIR"}
-READ = re.compile(r"""(?:env\.\w+|number|choice|switch|address|networks|ports)\(\s*["']([A-Z][A-Z0-9_]*)["']""")
+READERS = r"(?:env\.\w+|number|choice|switch|address|networks|ports)"
+READ = re.compile(READERS + r"""\(\s*["']([A-Z][A-Z0-9_]*)["']""")
 
 
 def names_in_example() -> set[str]:
