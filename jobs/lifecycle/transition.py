@@ -60,7 +60,7 @@ class Move:
             f"{'WITH ' + ', '.join(named) if named else ''} "  # noqa: S608 - constants of ours
             f"UPDATE millrace_job AS job SET state = {target}, version = job.version + 1"
             f"{', ' + sets if sets else ''} {'FROM picked' if picked else ''} "
-            f"WHERE {' AND '.join(filter(None, [*guards, guard]))} RETURNING {returning}"
+            f"WHERE {' AND '.join(guards)} RETURNING {returning}"
         )
 
     def run(self, db: Database, params: Params) -> list[Row]:
