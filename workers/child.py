@@ -13,13 +13,17 @@ import structlog
 from billiard import pool as billiard_pool
 from billiard.process import current_process
 from celery import signals
+from celery.app.task import Task
 
+from jobs.broker import BELL
+from jobs.conf import conf
 from workers.burial import bury
+from workers.canary import CANARY
 from workers.events import Events
 from workers.inherited import drop_connections
 from workers.record import Record
 from workers.runner import Runner
-from workers.shared import HEARING
+from workers.shared import FOR_EVER, HEARING
 
 log = structlog.get_logger(__name__)
 
@@ -92,9 +96,15 @@ def stop_child(**kwargs: Any) -> None:
 
 
 @signals.task_prerun.connect
-def begin_task(**kwargs: Any) -> None:
-    """Also for the plain tasks of others: whatever a child does, it hears."""
-    HEARING.begin()
+def begin_task(sender: Task[Any, Any], **kwargs: Any) -> None:
+    """Also for the plain tasks of others: whatever a child does, it hears.
+
+    A child that is frozen here is seen to be: a canary takes no time, a bell a lease's at most until its
+    runner says more, and only of others' tasks nobody knows how long they take.
+    """
+    HEARING.note()
+    if sender.name != CANARY:
+        HEARING.busy(conf().lease_seconds if sender.name == BELL else FOR_EVER)
 
 
 @signals.task_postrun.connect

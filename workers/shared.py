@@ -79,10 +79,9 @@ class Hearing:
         now = time.monotonic()
         return sum(self._read(1 + slot) < now for slot in range(min(slots, SLOTS)))
 
-    def begin(self) -> None:
-        """This child took a task from the broker, nobody knows for how long."""
+    def note(self) -> None:
+        """This child took something from the broker."""
         self._write(0, time.monotonic())
-        self.busy(FOR_EVER)
 
     def hear(self, queue: str) -> None:
         """The task is a bell of this queue."""

@@ -54,10 +54,15 @@ class Onlooker:
 
     @contextmanager
     def hears(self, word: str) -> Iterator[None]:
-        """Meanwhile `/readyz` says nothing but this."""
+        """Meanwhile `/readyz` says nothing but this; whoever is slow to look is waited for."""
         begun = time.time()
         yield
+        self.lab.eventually(lambda: self._has_looked(begun), what="somebody asked /readyz meanwhile")
         self.spells.append(Spell(begun, time.time(), word))
+
+    def _has_looked(self, begun: float) -> bool:
+        spell = Spell(begun, time.time(), word="")
+        return any(spell.holds(look) for look in self.looks)
 
     def forget(self) -> None:
         """For the next round."""

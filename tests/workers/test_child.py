@@ -3,12 +3,18 @@
 import errno
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from jobs.broker import BELL
+from jobs.conf import conf
 from workers import child
+from workers.canary import CANARY
+from workers.shared import HEARING
 
 
 class Ended(BaseException):
@@ -40,3 +46,28 @@ def leave_this_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(child, step, nothing)
     monkeypatch.setattr(signal, "signal", nothing)
     monkeypatch.setattr(child, "PAUSE_SECONDS", 0)
+
+
+@pytest.fixture
+def freed() -> Iterator[None]:
+    """This process counts as an idle child again."""
+    yield
+    HEARING.end()
+
+
+@pytest.mark.usefixtures("freed")
+@pytest.mark.parametrize(
+    ("task", "is_idle_now", "is_idle_later"),
+    [(CANARY, True, True), (BELL, False, True), ("shop.charge", False, False)],
+)
+def test_a_child_frozen_as_a_task_begins_does_not_count_as_busy_for_ever(
+    task: str, is_idle_now: bool, is_idle_later: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frozen within a canary, it once hid for good that its worker was deaf."""
+    child.begin_task(sender=SimpleNamespace(name=task))  # type: ignore[arg-type]
+    now = time.monotonic()
+
+    assert HEARING.heard_at <= now
+    assert bool(HEARING.idle(1)) is is_idle_now
+    monkeypatch.setattr(time, "monotonic", lambda: now + conf().lease_seconds + 1)
+    assert bool(HEARING.idle(1)) is is_idle_later

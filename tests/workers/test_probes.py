@@ -31,7 +31,7 @@ def probes_of(beat_at: float | None, *, slots: int = 1) -> WorkerHttp:
 @pytest.fixture(autouse=True)
 def heard() -> Iterator[None]:
     """A child of ours heard something just now."""
-    HEARING.begin()
+    HEARING.note()
     HEARING.end()
     yield
     FLAGS.drain = Drain.NONE
