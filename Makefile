@@ -53,7 +53,7 @@ lint:  ## style, types, import contracts
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy jobs workers core celery_app.py
-	@$(RUN) -m importlinter.cli lint
+	@$(dir $(RUN))lint-imports
 
 requirements:  ## compile the pins anew             (uv)
 	$(call setup,--dev)
