@@ -14,7 +14,7 @@ from jobs.database import OwnDatabase
 from jobs.models import Job
 from tests.factories import make_job
 from workers import undertaker as undertaker_module
-from workers.record import Record
+from workers.record import LINE, Record
 from workers.shared import FLAGS, Drain
 from workers.undertaker import Undertaker
 
@@ -35,7 +35,8 @@ def job(monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> Iterator[Job]:
         monkeypatch.setattr(Record, "folder", SimpleNamespace(name=folder))
         holder = uuid4()
         job = make_job("running", holder=holder)
-        Record(3, holder).path.write_text(f"run {holder.hex} {job.id.hex} {job.attempt}".ljust(99) + "\n")
+        line = f"run {holder.hex} {job.id.hex} {job.attempt}"
+        Record(3, holder).path.write_bytes(b"\0" + line.encode().ljust(2 * LINE))
         FLAGS.drain = Drain.FINISH
         yield job
         FLAGS.drain = Drain.NONE
