@@ -1,5 +1,6 @@
 """What every room of the suite shares."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from pytest_django import Settings
 
 from jobs import broker
 from jobs.database import DjangoDatabase
-from tests.factories import make_user
+from tests.factories import give, make_user
+from tests.web_process import WebProcess
 
 
 @pytest.fixture
@@ -25,6 +27,25 @@ def bob(db: None) -> User:
 @pytest.fixture
 def charlie(db: None) -> User:
     return make_user("charlie")
+
+
+@pytest.fixture
+def submitter(db: None) -> User:
+    """Alice, who may submit."""
+    return give(make_user("alice"), "submit_job")
+
+
+@pytest.fixture
+def operator(db: None) -> User:
+    """Olga, who may also see and act on everybody's jobs."""
+    return give(make_user("olga"), "submit_job", "operate_job")
+
+
+@pytest.fixture
+def web(transactional_db: None, tmp_path: Path) -> Iterator[WebProcess]:
+    """A real web process, beside this one."""
+    with WebProcess(tmp_path / "web.log") as web:
+        yield web
 
 
 @pytest.fixture(autouse=True)

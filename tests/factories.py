@@ -1,13 +1,13 @@
 """Rows for tests: each factory takes only what the test is about.
 
-Alice owns, Bob is in her group, Charlie is a stranger.
+Alice owns, Bob is in her group, Charlie is a stranger, Olga operates.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from uuid_utils.compat import uuid7
 
 from jobs.models import Artifact, Job
@@ -30,6 +30,12 @@ def make_user(name: str = "alice", **fields: Any) -> User:
     if is_new and name in MEMBERS:
         user.groups.add(make_group())
     return user
+
+
+def give(user: User, *rights: str) -> User:
+    """The same person with these rights of ours."""
+    user.user_permissions.add(*Permission.objects.filter(codename__in=rights))
+    return User.objects.get(pk=user.pk)
 
 
 def make_job(

@@ -10,8 +10,7 @@ from uuid_utils.compat import uuid7
 from jobs import events
 from jobs.database import DJANGO
 from jobs.models import Job, JobEvent, Queue, Worker
-from tests.factories import make_artifact, make_job
-from tests.pages.conftest import give
+from tests.factories import give, make_artifact, make_job
 
 pytestmark = pytest.mark.django_db
 JOBS = "/admin/millrace_jobs/job/"

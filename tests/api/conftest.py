@@ -12,8 +12,6 @@ from pydantic import Field
 from jobs import rate, tokens
 from jobs.registry import KINDS, Kind
 from jobs.tokens import Scope, make_token
-from tests.factories import make_user
-from tests.pages.conftest import give
 from tests.running import make_kind
 
 BASE = "/api/v1"
@@ -43,16 +41,6 @@ def frame(monkeypatch: pytest.MonkeyPatch) -> Kind:
     kind = make_kind("test.frame", Frame, queue="frames", example={"width": 256})
     monkeypatch.setattr(KINDS, "_kinds", {**KINDS._kinds, kind.name: kind})
     return kind
-
-
-@pytest.fixture
-def submitter(db: None) -> User:
-    return give(make_user("alice"), "submit_job")
-
-
-@pytest.fixture
-def operator(db: None) -> User:
-    return give(make_user("olga"), "submit_job", "operate_job")
 
 
 def program(user: User, *scopes: str) -> Client:

@@ -34,8 +34,7 @@ from tests.api.matrix import (
     Ask,
     table,
 )
-from tests.factories import make_group, make_job
-from tests.pages.conftest import give
+from tests.factories import give, make_group, make_job
 from tests.webhooks.conftest import inbox, make_endpoint, set_conf
 from tests.webhooks.test_endpoints import make_delivery
 

@@ -10,8 +10,7 @@ import pytest
 from jobs.registry import KINDS
 from jobs.tokens import Scope, make_token
 from tests.api.served import served
-from tests.factories import make_user
-from tests.pages.conftest import give
+from tests.factories import give, make_user
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 ROOT = Path(__file__).parents[2]

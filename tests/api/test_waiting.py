@@ -20,7 +20,6 @@ from jobs.models import Job
 from jobs.tokens import Scope, make_token
 from tests.api.conftest import BASE, post
 from tests.factories import make_job, make_user
-from tests.pages.conftest import give
 from tests.waiting import eventually
 from tests.web_process import WebProcess
 from tests.worker_process import WorkerProcess
@@ -32,19 +31,8 @@ JOB = {"kind": "test.ok", "payload": {}}
 
 
 @pytest.fixture
-def alice(transactional_db: None) -> User:
-    return give(make_user("alice"), "submit_job")
-
-
-@pytest.fixture
-def web(tmp_path: Path, alice: User) -> Iterator[WebProcess]:
-    with WebProcess(tmp_path / "web.log") as web:
-        yield web
-
-
-@pytest.fixture
-def headers(alice: User) -> dict[str, str]:
-    return {"Authorization": f"Bearer {make_token(alice, name='tests', scopes=list(Scope)).secret}"}
+def headers(submitter: User) -> dict[str, str]:
+    return {"Authorization": f"Bearer {make_token(submitter, name='tests', scopes=list(Scope)).secret}"}
 
 
 @pytest.fixture
@@ -99,8 +87,8 @@ def test_a_replay_waits_as_well(program: httpx2.Client, while_it_waits: Any) -> 
     assert answer.json()["id"] == first.json()["id"]
 
 
-def test_a_look_that_waits_gets_the_end(program: httpx2.Client, alice: User, while_it_waits: Any) -> None:
-    job = make_job("queued", owner=alice)
+def test_a_look_that_waits_gets_the_end(program: httpx2.Client, submitter: User, while_it_waits: Any) -> None:
+    job = make_job("queued", owner=submitter)
     now = program.get(f"/jobs/{job.id}")
     unchanged = {"If-None-Match": now.headers["ETag"]}
     asked = while_it_waits(lambda: program.get(f"/jobs/{job.id}", headers=unchanged | {"Prefer": "wait=20"}))
@@ -111,8 +99,8 @@ def test_a_look_that_waits_gets_the_end(program: httpx2.Client, alice: User, whi
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
 
 
-def test_what_has_ended_is_not_waited_for(program: httpx2.Client, alice: User) -> None:
-    job = make_job("succeeded", owner=alice)
+def test_what_has_ended_is_not_waited_for(program: httpx2.Client, submitter: User) -> None:
+    job = make_job("succeeded", owner=submitter)
 
     answer = program.get(f"/jobs/{job.id}", headers={"Prefer": "wait=20"})
 
@@ -120,9 +108,9 @@ def test_what_has_ended_is_not_waited_for(program: httpx2.Client, alice: User) -
     assert "Preference-Applied" not in answer.headers
 
 
-def test_who_waits_too_often_is_told_so_but_keeps_the_job(alice: User, tmp_path: Path) -> None:
-    job = make_job("queued", owner=alice)
-    bearer = make_token(alice, name="hasty", scopes=list(Scope)).secret
+def test_who_waits_too_often_is_told_so_but_keeps_the_job(submitter: User, tmp_path: Path) -> None:
+    job = make_job("queued", owner=submitter)
+    bearer = make_token(submitter, name="hasty", scopes=list(Scope)).secret
     wait = {"Authorization": f"Bearer {bearer}", "Prefer": "wait=0"}
     hasty = wait | {"Prefer": "wait=1"}
 
@@ -137,7 +125,7 @@ def test_who_waits_too_often_is_told_so_but_keeps_the_job(alice: User, tmp_path:
     assert (accepted.status_code, "Preference-Applied" in accepted.headers) == (202, False)
 
 
-def test_others_wait_for_nothing(program: httpx2.Client, alice: User) -> None:
+def test_others_wait_for_nothing(program: httpx2.Client, submitter: User) -> None:
     job = make_job("queued", owner=make_user("charlie"))
 
     assert program.get(f"/jobs/{job.id}", headers={"Prefer": "wait=20"}).status_code == 404
@@ -145,8 +133,8 @@ def test_others_wait_for_nothing(program: httpx2.Client, alice: User) -> None:
     assert program.get(f"/jobs/{job.id}/events", headers=stream).status_code == 404
 
 
-def test_a_program_follows_its_job(program: httpx2.Client, alice: User) -> None:
-    job = make_job("queued", owner=alice)
+def test_a_program_follows_its_job(program: httpx2.Client, submitter: User) -> None:
+    job = make_job("queued", owner=submitter)
     heard = ""
 
     with program.stream("GET", f"/jobs/{job.id}/events", headers={"Accept": "text/event-stream"}) as answer:

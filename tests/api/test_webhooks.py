@@ -15,8 +15,7 @@ from jobs.models import IdempotencyKey, Webhook, WebhookDelivery
 from jobs.webhooks.endpoints import EVENTS, disable_endpoint
 from jobs.webhooks.secrets import valid_secrets
 from tests.api.conftest import BASE, post, program
-from tests.factories import make_job, make_user
-from tests.pages.conftest import give
+from tests.factories import give, make_job, make_user
 from tests.webhooks.conftest import inbox, make_endpoint, set_conf
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.test_endpoints import make_delivery

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,27 +14,14 @@ from django.contrib.auth.models import User
 from millrace_client import Client, Retries
 
 from jobs.tokens import Scope, make_token
-from tests.factories import make_user
-from tests.pages.conftest import give
 from tests.web_process import WebProcess
 
 QUICK = Retries(attempts=4, first=0.01, longest=0.05)
 
 
 @pytest.fixture
-def alice(transactional_db: None) -> User:
-    return give(make_user("alice"), "submit_job")
-
-
-@pytest.fixture
-def web(tmp_path: Path, alice: User) -> Iterator[WebProcess]:
-    with WebProcess(tmp_path / "web.log") as web:
-        yield web
-
-
-@pytest.fixture
-def token(alice: User) -> str:
-    return make_token(alice, name="tests", scopes=list(Scope)).secret
+def token(submitter: User) -> str:
+    return make_token(submitter, name="tests", scopes=list(Scope)).secret
 
 
 @pytest.fixture

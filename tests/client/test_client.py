@@ -151,9 +151,9 @@ def test_acts_and_what_is_too_late_for_them(millrace: Client) -> None:
     assert Row.objects.get(id=again.id).payload["key"] == "b"
 
 
-def test_lists_and_exports_go_over_pages_and_hold_odd_lines(millrace: Client, alice: User) -> None:
-    made = [str(make_job("failed", owner=alice, payload={"text": "a\u2028b\x85c"}).id) for _ in range(5)]
-    make_job("queued", owner=alice)
+def test_lists_and_exports_go_over_pages_and_hold_odd_lines(millrace: Client, submitter: User) -> None:
+    made = [str(make_job("failed", owner=submitter, payload={"text": "a\u2028b\x85c"}).id) for _ in range(5)]
+    make_job("queued", owner=submitter)
 
     assert [job.id for job in millrace.jobs("state:failed", page_size=2)] == made[::-1]
     lines = list(millrace.export("state:failed"))
@@ -161,15 +161,15 @@ def test_lists_and_exports_go_over_pages_and_hold_odd_lines(millrace: Client, al
     assert lines[0]["payload"] == {"text": "a\u2028b\x85c"}
 
 
-def test_an_export_of_several_chunks_is_whole(millrace: Client, alice: User) -> None:
+def test_an_export_of_several_chunks_is_whole(millrace: Client, submitter: User) -> None:
     for _ in range(230):
-        make_job("succeeded", owner=alice)
+        make_job("succeeded", owner=submitter)
 
     assert len({line["id"] for line in millrace.export()}) == 230
 
 
-def test_log_and_events_tell_the_story_to_its_end(millrace: Client, alice: User) -> None:
-    row = make_job("queued", owner=alice)
+def test_log_and_events_tell_the_story_to_its_end(millrace: Client, submitter: User) -> None:
+    row = make_job("queued", owner=submitter)
     LogLine.objects.create(job=row, attempt=1, at=row.created_at, level="info", text="one\u2028line")
     job = millrace.job(str(row.id))
 
@@ -185,7 +185,7 @@ def test_log_and_events_tell_the_story_to_its_end(millrace: Client, alice: User)
 
 
 def test_the_asynchronous_client_does_the_same(
-    web: WebProcess, token: str, alice: User, tmp_path: Path, picture: Path
+    web: WebProcess, token: str, submitter: User, tmp_path: Path, picture: Path
 ) -> None:
     async def tell() -> tuple[list[str], int, int]:
         async with AsyncClient(web.url, token, retries=QUICK) as millrace:

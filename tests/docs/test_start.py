@@ -13,8 +13,7 @@ from typing import NamedTuple
 import pytest
 from django.contrib.auth.models import User
 
-from tests.factories import make_user
-from tests.pages.conftest import give
+from tests.factories import give, make_user
 from tests.waiting import eventually
 from tests.web_process import WebProcess
 from tests.webhooks.conftest import inbox, set_conf

@@ -5,13 +5,12 @@ from typing import Any
 
 import pydantic
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
 from jobs import rate
 from jobs.registry import KINDS, Kind
-from tests.factories import make_user
 from tests.running import make_kind
 
 Declare = Callable[..., Kind]
@@ -37,25 +36,10 @@ def silence(rung: list[str]) -> list[str]:
     return rung
 
 
-def give(user: User, *rights: str) -> User:
-    user.user_permissions.add(*Permission.objects.filter(codename__in=rights))
-    return User.objects.get(pk=user.pk)
-
-
 def at_the_door(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
-
-
-@pytest.fixture
-def submitter(db: None) -> User:
-    return give(make_user("alice"), "submit_job")
-
-
-@pytest.fixture
-def operator(db: None) -> User:
-    return give(make_user("olga"), "submit_job", "operate_job")
 
 
 @pytest.fixture

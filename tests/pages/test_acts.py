@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from jobs.models import Job
-from tests.factories import make_artifact, make_group, make_job
-from tests.pages.conftest import at_the_door, give
+from tests.factories import give, make_artifact, make_group, make_job
+from tests.pages.conftest import at_the_door
 
 pytestmark = pytest.mark.django_db
 

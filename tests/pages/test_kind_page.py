@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from jobs.artifacts import ArtifactField
 from jobs.models import Artifact, ArtifactUse, Job
-from tests.pages.conftest import at_the_door, give
+from tests.factories import give
+from tests.pages.conftest import at_the_door
 
 pytestmark = pytest.mark.django_db
 URL = "/kinds/test.form"

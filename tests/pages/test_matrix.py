@@ -13,10 +13,12 @@ from jobs.models import Job, Webhook, WebhookDelivery
 from jobs.pages.public import make_token
 from jobs.pages.urls import urlpatterns
 from jobs.tokens import make_token as make_mill
-from tests.factories import make_group, make_job
-from tests.pages.conftest import at_the_door, give
+from tests.factories import give, make_group, make_job
+from tests.pages.conftest import at_the_door
 
 pytestmark = pytest.mark.django_db
+HERS = "only-alice-and-her-group-know-this"
+"""A word that no page says by chance, in everything of hers."""
 ROLES = ("nobody", "stranger", "member", "owner", "operator")
 
 # For each role: sign in (→), seen (200), nothing to tell (204), done (302), refused (403), not there (404),
@@ -54,7 +56,7 @@ PAGES = {
 
 
 class Payload(BaseModel):
-    number: int = 1
+    word: str = "hello"
 
 
 @pytest.fixture
@@ -69,16 +71,16 @@ def browsers(submitter: User, operator: User, bob: User, charlie: User) -> dict[
 def objects(submitter: User, declare) -> dict[str, str]:
     declare(Payload)
     declare(Payload, name="test.open", public=True)
-    job = make_job("failed", kind="test.form", owner=submitter, group=make_group(), payload={"number": 4711})
-    file = store_upload(io.BytesIO(b"the words 4711"), name="in.txt", owner=submitter)
+    job = make_job("failed", kind="test.form", owner=submitter, group=make_group(), payload={"word": HERS})
+    file = store_upload(io.BytesIO(HERS.encode()), name="in.txt", owner=submitter)
     file.job = job
     file.save()
-    hook = Webhook.objects.create(id=uuid7(), owner=submitter, url="https://4711.example/", events=[])
-    delivery = WebhookDelivery.objects.create(webhook=hook, event="job.failed", kind="4711")
+    hook = Webhook.objects.create(id=uuid7(), owner=submitter, url=f"https://{HERS}.example/", events=[])
+    delivery = WebhookDelivery.objects.create(webhook=hook, event="job.failed", kind=HERS)
     return {
         "job": str(job.id), "file": make_link(file), "token": make_token(job.id), "hook": str(hook.id),
         "delivery": str(delivery.id),
-        "mill": str(make_mill(submitter, name="4711", scopes=["read"]).token.id),
+        "mill": str(make_mill(submitter, name=HERS, scopes=["read"]).token.id),
     }  # fmt: skip
 
 
@@ -106,7 +108,7 @@ def test_every_role_gets_exactly_this(browsers, objects, role):
 
     assert got == {name: expected[ROLES.index(role)] for name, (_, _, *expected) in PAGES.items()}
     if role in ("nobody", "stranger"):
-        assert [name for name, text in told.items() if "4711" in text] == [], "another's data"
+        assert [name for name, text in told.items() if HERS in text] == [], "another's data"
         ids = [name for name, text in told.items() if objects["job"] in text]
         assert all("{job}" in PAGES[name][1] for name in ids), "another's job"
 

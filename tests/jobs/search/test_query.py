@@ -15,8 +15,7 @@ from jobs.registry import KINDS
 from jobs.search import count_up_to, search
 from jobs.search.fields import FIELDS, first_id
 from jobs.search.patience import patience
-from tests.factories import make_group, make_job
-from tests.pages.conftest import give
+from tests.factories import give, make_group, make_job
 
 pytestmark = pytest.mark.django_db
 KIND = "images.resize"
