@@ -8,7 +8,21 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from jobs.api import batches, files, jobs, kinds, me, queues, schedules, tokens, uploads, webhooks
+from jobs.api import (
+    acts,
+    batches,
+    export,
+    files,
+    jobs,
+    kinds,
+    me,
+    queues,
+    schedules,
+    story,
+    tokens,
+    uploads,
+    webhooks,
+)
 from jobs.api.answers import refused
 from jobs.api.body import StrictParser
 
@@ -33,6 +47,6 @@ api = Door(
     openapi_url=None,
     docs_url=None,
 )
-ROOMS = (jobs, batches, uploads, files, kinds, queues, schedules, tokens, webhooks, me)
+ROOMS = (jobs, acts, story, export, batches, uploads, files, kinds, queues, schedules, tokens, webhooks, me)
 for room in ROOMS:
     api.add_router("", room.router)

@@ -1,0 +1,45 @@
+"""Every job of a list, whole, as JSON Lines."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from itertools import chain
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Router
+from ninja.params.functions import Query
+
+from jobs.api.auth import READ
+from jobs.owners import visible_jobs
+from jobs.search import search
+from jobs.search.export import MEDIA_TYPE, as_lines, chunks
+from jobs.search.grammar import LONGEST
+
+router = Router(tags=["jobs"])
+
+FILTER = Query("", max_length=LONGEST, description="Which: `state:failed kind:images.* created:>2h`.")
+"""The grammar of docs/reference/filters.md."""
+
+
+@router.get("/jobs/export", auth=READ, response={200: str}, summary="Export jobs")
+def export(request: HttpRequest, filter: str = FILTER) -> StreamingHttpResponse:
+    """Every job of the list, whole, as JSON Lines: one after the other, however many there are."""
+    wanted = search(filter, user=request.user)
+    found = chunks(wanted.apply(visible_jobs(request.user)), of=wanted.text)
+    first = next(found, [])  # what is wrong is a problem; later there is only breaking off
+    lines = map(as_lines, chain([first], found))
+    body = later(lines) if isinstance(request, ASGIRequest) else lines
+    answered = StreamingHttpResponse(body, content_type=MEDIA_TYPE)
+    answered["Cache-Control"] = "private, no-store"
+    answered["Content-Disposition"] = 'attachment; filename="jobs.jsonl"'
+    return answered
+
+
+async def later(lines: Iterator[str]) -> AsyncIterator[str]:
+    """The same for an asynchronous server: each look for more is made in the request's thread."""
+    more = sync_to_async(partial(next, lines, None))
+    while (text := await more()) is not None:
+        yield text
