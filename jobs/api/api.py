@@ -25,6 +25,7 @@ from jobs.api import (
 )
 from jobs.api.answers import refused
 from jobs.api.body import StrictParser
+from jobs.api.parameters import refuse_unknown
 
 
 class Door(NinjaAPI):
@@ -50,3 +51,13 @@ api = Door(
 ROOMS = (jobs, acts, story, export, batches, uploads, files, kinds, queues, schedules, tokens, webhooks, me)
 for room in ROOMS:
     api.add_router("", room.router)
+
+OPERATIONS: dict[str, Operation] = {
+    api.get_openapi_operation_id(operation): operation
+    for router in api._get_bound_routers()
+    for view in router.path_operations.values()
+    for operation in view.operations
+}
+"""Every operation by its name."""
+for operation in OPERATIONS.values():
+    operation.view_func = refuse_unknown(operation)

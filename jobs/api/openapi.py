@@ -12,7 +12,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from jobs.api.answers import answer
-from jobs.api.api import api
+from jobs.api.api import OPERATIONS, api
 from jobs.api.auth import Bearer
 from jobs.api.idempotent import HEADER
 from jobs.api.kinds import listed_kinds
@@ -187,10 +187,4 @@ def add_scope(operation: Described) -> None:
     operation["security"] = [{Bearer.__name__: needed}]
 
 
-OPERATIONS = {
-    api.get_openapi_operation_id(operation): operation
-    for router in api._get_bound_routers()
-    for view in router.path_operations.values()
-    for operation in view.operations
-}
 VIEWS = {name: operation.view_func for name, operation in OPERATIONS.items()}

@@ -124,6 +124,11 @@ CATALOGUE: dict[str, About] = {
         "A job of this atomic batch does not fit",
         "`errors` lists every place from the top of the body. Nothing was accepted: send all again.",
     ),
+    "unknown_parameter": About(
+        422,
+        "A parameter in the address is not known",
+        "`errors` names each, and the nearest one that there is. Nothing was done.",
+    ),
     "bad_upload": About(
         422, "This file is not accepted", "It is empty, too large or of the wrong type: `detail` says which."
     ),

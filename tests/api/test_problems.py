@@ -98,12 +98,31 @@ def test_every_place_that_does_not_fit_is_named(api, frame):
         ("get", "/jobs?limit=9999999999999999999999", 422, "invalid"),
         ("get", "/jobs?filter=kind:%00", 422, "bad_filter"),
         ("get", "/jobs?cursor=forged", 400, "bad_cursor"),
+        ("get", "/jobs?limt=5", 422, "unknown_parameter"),
+        ("get", "/jobs?limit=5&limit=6", 422, "unknown_parameter"),
+        ("get", "/me?%00=%ff", 422, "unknown_parameter"),
+        ("post", "/jobs/01a203b8-7ce7-76b5-ae55-681e1a85674e/cancel?force=1", 422, "unknown_parameter"),
     ],
 )
 def test_what_is_not_there_or_not_so_is_a_problem(api, method, path, status, code):
     found = check(getattr(api, method)(BASE + path), status, code)
 
     assert found["instance"] == (BASE + path).partition("?")[0]
+
+
+def test_a_parameter_that_is_not_known_is_named_with_the_nearest(api):
+    found = check(api.get(f"{BASE}/jobs?filtr=state:failed&x=1"), 422, "unknown_parameter")
+
+    assert [wrong["pointer"] for wrong in found["errors"]] == ["query:filtr", "query:x"]
+    assert "did you mean `filter`?" in found["errors"][0]["detail"]
+    assert "known are: `filter`, `cursor`, `limit`, `count`." in found["errors"][1]["detail"]
+
+
+def test_an_address_that_is_not_understood_does_nothing(api, frame):
+    answer = post(api, "/jobs?atomic=true", {"kind": "test.frame", "payload": {"width": 20}})
+
+    assert "it takes none" in check(answer, 422, "unknown_parameter")["detail"]
+    assert not Job.objects.exists()
 
 
 def test_a_wrong_method_is_told_the_right_ones(api):
