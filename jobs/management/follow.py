@@ -120,7 +120,7 @@ def outcome_of(job: Job) -> dict[str, Any]:
     due = max(job.created_at, job.run_at) if job.run_at else job.created_at
     address = getattr(settings, "PUBLIC_URL", "")
     return {
-        "job": str(job.id),
+        "id": str(job.id),
         "kind": job.kind,
         "state": job.state,
         "code": job.code,

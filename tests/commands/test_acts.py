@@ -44,7 +44,7 @@ def test_filters_choose_and_json_tells_all(run: Run, bob: User) -> None:
     ran = run("jobs", "--state", "failed", "--owner", "bob", "--json")
 
     [told] = json.loads(ran.out)
-    assert (told["job"], told["result"], told["reason"]) == (str(mine.id), {"a": 1}, None)
+    assert (told["id"], told["result"], told["reason"]) == (str(mine.id), {"a": 1}, None)
 
 
 def test_an_id_that_nobody_has_is_said(run: Run) -> None:

@@ -34,7 +34,7 @@ def test_the_list_takes_the_words_of_a_filter_also_turned_round(run: Run) -> Non
 
     ran = run("jobs", "state:failed", "-queue:bulk", "--json")
 
-    assert [told["job"] for told in json.loads(ran.out)] == [str(wanted.id)]
+    assert [told["id"] for told in json.loads(ran.out)] == [str(wanted.id)]
     assert run("jobs", "state:failed -queue:bulk", "--count").out == "1\n"
 
 

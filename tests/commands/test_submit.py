@@ -55,7 +55,7 @@ def test_a_whole_payload_may_come_from_a_file_and_an_option_wins(
     ran = run("submit", KIND, "--payload", f"@{given}", "--width", 128, "--json")
 
     told = json.loads(ran.out)
-    job = Job.objects.get(id=told["job"])
+    job = Job.objects.get(id=told["id"])
     assert told["replayed"] is False
     assert (job.payload["width"], job.payload["title"]) == (128, "from the file")
 
@@ -162,7 +162,7 @@ def test_waiting_shows_the_way_and_prints_the_outcome(run: Run, text_file: Path)
     told = json.loads(ran.out)
     assert ran.code == 0
     assert (told["state"], told["result"]) == ("succeeded", {"sides": 4})
-    assert ran.err.startswith(f"job {told['job']}\n")
+    assert ran.err.startswith(f"job {told['id']}\n")
 
 
 @pytest.mark.django_db(transaction=True)

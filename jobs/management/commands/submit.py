@@ -99,7 +99,7 @@ class Command(Door):
         with suppress(DatabaseError):
             metrics.flush(DJANGO)
         if not options["wait"]:
-            told = {"job": str(submitted.id), "replayed": submitted.replayed}
+            told = {"id": str(submitted.id), "replayed": submitted.replayed}
             self.stdout.write(json.dumps(told) if options["json"] else str(submitted.id))
             return
         self.job = submitted.id
