@@ -10,7 +10,8 @@ MillraceError
 │   ├── BadFilter          a word of a filter cannot be understood (`word`, `column`, `why`)
 │   ├── BadCursor          a cursor was not made here, or for another filter
 │   ├── NotAllowed         this owner may not do this
-│   └── NotPossible        the job's state does not allow this act
+│   ├── NotPossible        the job's state does not allow this act
+│   └── ChangedMeanwhile   the job is no longer as its caller saw it
 ├── NotFound               no such job for this person (others' jobs look the same)
 │   └── Gone               the job existed and was purged
 ├── BadToken               a program's token is no token, or has ended
@@ -126,6 +127,12 @@ class NotPossible(Refusal):
     """The job's state does not allow this act."""
 
     code = "not_possible"
+
+
+class ChangedMeanwhile(Refusal):
+    """The job is no longer as whoever wants to change it saw it."""
+
+    code = "changed_meanwhile"
 
 
 class NotFound(MillraceError):

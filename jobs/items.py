@@ -77,6 +77,7 @@ STATE = "SELECT state FROM millrace_item WHERE job_id = %(job)s AND key = %(key)
 LEAVE = """
 UPDATE millrace_item SET state = 'uncertain' WHERE job_id = ANY(%(jobs)s::uuid[]) AND state = 'doing'
 """
+WITHDRAW = "DELETE FROM millrace_item WHERE job_id = ANY(%(jobs)s::uuid[]) AND state = 'pending'"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ def declare(items: Iterable[tuple[UUID, str]], *, db: Database = DJANGO) -> None
     pairs = list(dict.fromkeys(items))
     if pairs:
         db.rows(DECLARE, {"jobs": [job for job, _ in pairs], "keys": [key for _, key in pairs]})
+
+
+def withdraw(jobs: Iterable[UUID], *, db: Database = DJANGO) -> None:
+    """Take back the items of jobs that have not started: their payloads are replaced."""
+    db.rows(WITHDRAW, {"jobs": list(jobs)})
 
 
 def counts(job: UUID, db: Database = DJANGO) -> dict[ItemState, int]:

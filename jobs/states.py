@@ -23,7 +23,7 @@ REOPENABLE = frozenset({State.FAILED, State.CANCELLED})
 
 MOVES: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.QUEUED, State.CANCELLED}),
-    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
+    State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.SCHEDULED}),
     State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.RETRYING, State.CANCELLED, State.QUEUED}),
     State.RETRYING: frozenset({State.QUEUED, State.CANCELLED}),
     State.SUCCEEDED: frozenset(),

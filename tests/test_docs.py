@@ -107,7 +107,8 @@ def test_the_diagram_names_the_verbs_that_make_each_move() -> None:
         for move in vars(module).values():
             if isinstance(move, Move):
                 for leaves, leads_to in product(move.leaves, move.leads_to):
-                    made[str(leaves), str(leads_to)].add(found.name)
+                    if leaves != leads_to:
+                        made[str(leaves), str(leads_to)].add(found.name)
 
     assert drawn == made
 

@@ -1,4 +1,4 @@
-"""Jobs: submit, list, get."""
+"""Jobs: submit, list, get, change."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from ninja.params.functions import Query
 from jobs.api.answers import answer
 from jobs.api.asking import Asking, answer_accepted
 from jobs.api.auth import READ, SUBMIT
+from jobs.api.changing import read_change
 from jobs.api.export import FILTER
 from jobs.api.idempotent import idempotent
 from jobs.api.limits import count_submits, count_wait
-from jobs.api.look import answer_job
-from jobs.api.schemas import Accepted, JobIn, JobOut, JobPage
+from jobs.api.look import answer_job, own_job
+from jobs.api.precondition import seen_versions
+from jobs.api.schemas import Accepted, ChangeIn, JobIn, JobOut, JobPage
 from jobs.api.shown import shown_jobs
 from jobs.api.waiting import waits
 from jobs.handoff import is_waited_for, wait_for
+from jobs.lifecycle.change import change_job
 from jobs.owners import find_job, visible_jobs
 from jobs.search import count_up_to, page_of, search
 from jobs.search.record import HEAVY
@@ -68,3 +71,16 @@ def get_job(request: HttpRequest, id: UUID) -> HttpResponseBase:
         return answered
     count_wait(request)
     return wait_for(request, answered, job.id, path=request.path)
+
+
+@router.patch("/jobs/{uuid:id}", auth=SUBMIT, response=JobOut, summary="Change a job")
+@idempotent
+def change(request: HttpRequest, id: UUID, given: ChangeIn) -> HttpResponse:
+    """Change what has not started; what is left out stays, a payload is replaced as a whole.
+
+    `If-Match` takes the `ETag` that came with the job. Who asks for what is so already changes nothing (200).
+    """
+    job = own_job(request, id)
+    versions = seen_versions(request)
+    change_job(job, read_change(request, job, given), actor=request.user.get_username(), versions=versions)
+    return answer_job(request, find_job(request.user, id))

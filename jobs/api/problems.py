@@ -100,6 +100,16 @@ CATALOGUE: dict[str, About] = {
         "Send the same request again after `Retry-After`; then you get the first one's answer.",
     ),
     "gone": About(410, "It was here and is gone", "Its time was over and it was purged. Submit a new one."),
+    "changed_meanwhile": About(
+        412,
+        "The job has changed since you looked",
+        "Get it again: its `ETag` goes into `If-Match` once you have seen what it is now.",
+    ),
+    "no_if_match": About(
+        428,
+        "Say which state of the job you mean",
+        "Send `If-Match` with the `ETag` that you got with the job, so that nobody's change is lost.",
+    ),
     "too_large": About(413, "Too large", "Send less at once: `detail` says how much is accepted."),
     "unsupported_media_type": About(
         415,

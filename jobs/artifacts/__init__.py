@@ -11,7 +11,7 @@ from jobs.artifacts.results import Artifacts, Saved, discard, publish
 from jobs.artifacts.storage import delete_files, open_file
 from jobs.artifacts.sweep import orphan_files, sweep_files
 from jobs.artifacts.uploads import store_upload
-from jobs.artifacts.uses import check_uses, record_uses
+from jobs.artifacts.uses import check_uses, drop_uses, record_uses
 
 __all__ = [
     "ArtifactField",
@@ -24,6 +24,7 @@ __all__ = [
     "delete_artifacts",
     "delete_files",
     "discard",
+    "drop_uses",
     "expired_artifacts",
     "files_of",
     "forget",

@@ -26,6 +26,7 @@ RECORD = """
 INSERT INTO millrace_artifact_use (job_id, artifact_id)
 SELECT * FROM unnest(%(jobs)s::uuid[], %(artifacts)s::uuid[]) ON CONFLICT DO NOTHING
 """
+DROP = "DELETE FROM millrace_artifact_use WHERE job_id = ANY(%(jobs)s::uuid[])"
 
 
 def check_uses(
@@ -58,6 +59,11 @@ def record_uses(jobs: Iterable[tuple[UUID, pydantic.BaseModel]], *, db: Database
     pairs = [(job, artifact) for job, payload in jobs for _, artifact in named_files(payload)]
     if pairs:
         db.rows(RECORD, {"jobs": [job for job, _ in pairs], "artifacts": [used for _, used in pairs]})
+
+
+def drop_uses(jobs: Iterable[UUID], *, db: Database = DJANGO) -> None:
+    """Forget which files these jobs use: their payloads are replaced."""
+    db.rows(DROP, {"jobs": list(jobs)})
 
 
 def _objection(payload: pydantic.BaseModel, name: str, found: Row | None) -> str:

@@ -108,14 +108,17 @@ class Place:
 
     def __init__(self, kind: Kind, queue: str | None, priority: int, run_at: datetime | None) -> None:
         self.queue = queue or kind.queue
-        if not QUEUE_NAME.match(self.queue):
-            raise Refusal(
-                f"Queue {self.queue!r} is not a name: use lower-case letters, digits, '.', '_' and '-'."
-            )
-        if not -100 <= priority <= 100:
-            raise Refusal(f"Priority {priority} is out of range: give -100 (last) to 100 (first).")
-        if run_at is not None and run_at.tzinfo is None:
-            raise Refusal(f"The time {run_at.isoformat()} names no time zone: add one, e.g. +00:00.")
+        check_place(self.queue, priority, run_at)
+
+
+def check_place(queue: str, priority: int, run_at: datetime | None) -> None:
+    """Raises Refusal for what no line knows."""
+    if not QUEUE_NAME.match(queue):
+        raise Refusal(f"Queue {queue!r} is not a name: use lower-case letters, digits, '.', '_' and '-'.")
+    if not -100 <= priority <= 100:
+        raise Refusal(f"Priority {priority} is out of range: give -100 (last) to 100 (first).")
+    if run_at is not None and run_at.tzinfo is None:
+        raise Refusal(f"The time {run_at.isoformat()} names no time zone: add one, e.g. +00:00.")
 
 
 def record_parts(kind: Kind, jobs: Sequence[tuple[UUID, pydantic.BaseModel]], db: Database) -> None:

@@ -45,7 +45,7 @@ class Move:
     ) -> None:
         self.leaves, self.leads_to = frozenset(leaves), frozenset(leads_to)
         for state in self.leaves:
-            if forbidden := self.leads_to - MOVES[state]:
+            if forbidden := self.leads_to - MOVES[state] - {state}:
                 raise ValueError(f"no job may go from {state} to {', '.join(sorted(forbidden))}")
         left = ", ".join(f"'{state}'" for state in sorted(self.leaves))
         target = to if to is not None else f"'{next(iter(self.leads_to))}'"

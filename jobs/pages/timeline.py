@@ -17,6 +17,7 @@ WORDS = {
     "cancel_asked": ("{actor} asked to stop it", "calm"),
     "cancelled": ("Cancelled by {actor}", "calm"),
     "retried": ("{actor} queued it again", "calm"),
+    "changed": ("{actor} changed it", "calm"),
 }
 ENDS = {
     State.SUCCEEDED: ("Succeeded", "good"),

@@ -29,6 +29,7 @@ class Ask(NamedTuple):
     method: str
     path: str
     body: Any = None
+    headers: dict[str, str] = {}
 
 
 FILE = object()
@@ -39,6 +40,7 @@ ASKED: dict[str, Ask] = {
     "list_jobs": Ask("get", "/jobs"),
     "export": Ask("get", "/jobs/export"),
     "get_job": Ask("get", "/jobs/{job}"),
+    "change": Ask("patch", "/jobs/{waiting}", {"run_at": None, "queue": "frames"}, {"If-Match": "*"}),
     "cancel": Ask("post", "/jobs/{waiting}/cancel"),
     "retry": Ask("post", "/jobs/{job}/retry"),
     "rerun": Ask("post", "/jobs/{job}/rerun", {}),

@@ -96,11 +96,13 @@ def ask(client: Client, asked: Ask, things: dict[str, str]) -> tuple[int, str]:
     body = json.dumps(asked.body).replace("{url}", things["url"]) if asked.body is not FILE else None
     with transaction.atomic():
         if asked.body is FILE:
-            answer = client.post(path, {"file": io.BytesIO(b"words")})
+            answer = client.post(path, {"file": io.BytesIO(b"words")}, headers=asked.headers)
         elif asked.body is None:
-            answer = getattr(client, asked.method)(path)
+            answer = getattr(client, asked.method)(path, headers=asked.headers)
         else:
-            answer = getattr(client, asked.method)(path, body, content_type="application/json")
+            answer = getattr(client, asked.method)(
+                path, body, content_type="application/json", headers=asked.headers
+            )
         content = b"".join(answer.streaming_content) if answer.streaming else answer.content
         transaction.set_rollback(True)
     tokens.forget_known()
@@ -141,7 +143,8 @@ def test_what_strangers_try_changes_nothing(programs, things):
             if "{" in each.path:
                 client, path = programs[role], BASE + each.path.format(**things)
                 body = json.dumps(each.body or {}).replace("{url}", things["url"])
-                client.generic(each.method.upper(), path, body, content_type="application/json")
+                kind = "application/json"
+                client.generic(each.method.upper(), path, body, content_type=kind, headers=each.headers)
 
     assert everything() == before
     assert Token.objects.filter(revoked_at=None).count() == live

@@ -6,7 +6,7 @@ import asyncio
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from millrace_client import (
     BadFilter,
     BadPayload,
     BadToken,
+    ChangedMeanwhile,
     Client,
     JobFailed,
     JobState,
@@ -151,6 +152,35 @@ def test_acts_and_what_is_too_late_for_them(millrace: Client) -> None:
     assert Row.objects.get(id=again.id).payload["key"] == "b"
 
 
+def test_a_job_that_waits_is_changed_as_it_was_read(millrace: Client) -> None:
+    job = millrace.submit("test.ok", {"key": "a"})
+
+    assert job.change({"key": "b"}).told["payload"]["key"] == "b"
+    assert job.change(run_at=datetime(2099, 1, 1, tzinfo=UTC)).state is JobState.SCHEDULED
+
+    seen_before = millrace.job(job.id)
+    job.change({"key": "c"})
+    with pytest.raises(ChangedMeanwhile):
+        seen_before.change({"key": "d"})
+    assert seen_before.refresh().change({"key": "d"}).told["payload"]["key"] == "d"
+
+
+def test_a_change_that_says_nothing_or_no_zone_is_not_sent(millrace: Client) -> None:
+    job = millrace.submit("test.ok", {})
+
+    with pytest.raises(ValueError, match="say what to change"):
+        job.change()
+    with pytest.raises(ValueError, match="time zone"):
+        job.change(run_at=datetime(2030, 1, 1))
+
+
+def test_what_has_ended_is_not_changed(millrace: Client) -> None:
+    job = millrace.submit("test.ok", {}).cancel()
+
+    with pytest.raises(NotPossible):
+        job.change({"key": "b"})
+
+
 def test_lists_and_exports_go_over_pages_and_hold_odd_lines(millrace: Client, submitter: User) -> None:
     made = [str(make_job("failed", owner=submitter, payload={"text": "a\u2028b\x85c"}).id) for _ in range(5)]
     make_job("queued", owner=submitter)
@@ -198,6 +228,8 @@ def test_the_asynchronous_client_does_the_same(
             await millrace.download(result.artifacts[0], tmp_path / "small")
             with pytest.raises(NotPossible):
                 await job.cancel()
+            with pytest.raises(NotPossible):
+                await job.change({"source": photo.id})
             listed = [each async for each in millrace.jobs("state:succeeded")]
             exported = [each async for each in millrace.export("state:succeeded")]
             assert all(line.text for line in [line async for line in job.log()])

@@ -54,10 +54,8 @@ def submit(
     run_at: datetime | None,
     group: str | None,
 ) -> Ask:
-    if run_at is not None and run_at.tzinfo is None:
-        raise ValueError(f"run_at={run_at.isoformat()} names no time zone")
     chosen: dict[str, Any] = {"queue": queue, "group": group, "priority": priority or None}
-    chosen["run_at"] = run_at.isoformat() if run_at else None
+    chosen["run_at"] = zoned(run_at) if run_at else None
     body = {"kind": kind, "payload": dict(payload)} | {n: v for n, v in chosen.items() if v is not None}
     return Ask("POST", f"{BASE}/jobs", json=body, headers=keyed(key))
 
@@ -82,6 +80,22 @@ def export(filter: str) -> Ask:
 
 def act(id: str, verb: str, key: str | None, body: Mapping[str, Any] | None = None) -> Ask:
     return Ask("POST", f"{BASE}/jobs/{id}/{verb}", json=body, headers=keyed(key))
+
+
+def change(id: str, etag: str, key: str | None, wish: Mapping[str, Any]) -> Ask:
+    body = {name: value for name, value in wish.items() if value is not None}
+    if not body:
+        raise ValueError("say what to change: payload, queue, priority or run_at")
+    if isinstance(body.get("run_at"), datetime):
+        body["run_at"] = zoned(body["run_at"])
+    return Ask("PATCH", f"{BASE}/jobs/{id}", json=body, headers=keyed(key) | {"If-Match": etag})
+
+
+def zoned(run_at: datetime) -> str:
+    """A time as the server reads it; ValueError for one without a zone."""
+    if run_at.tzinfo is None:
+        raise ValueError(f"run_at={run_at.isoformat()} names no time zone")
+    return run_at.isoformat()
 
 
 def result(id: str) -> Ask:

@@ -69,7 +69,7 @@ class AsyncClient:
 
     async def job(self, id: str) -> AsyncJob:
         """One job; raises NotFound or Gone."""
-        return AsyncJob(self, await self._json(asks.get_job(id)))
+        return await AsyncJob(self, {"id": id}).refresh()
 
     async def jobs(self, filter: str = "", *, page_size: int = 100) -> AsyncIterator[AsyncJob]:
         """All that fit, the newest first; pages are fetched as they are needed. Raises BadFilter."""
@@ -159,11 +159,11 @@ class AsyncJob(About):
     def __init__(self, client: AsyncClient, told: Mapping[str, Any]) -> None:
         super().__init__(told)
         self._client = client
+        self.etag = ""
 
     async def refresh(self) -> Self:
         """Ask how it stands."""
-        self.told = await self._client._json(asks.get_job(self.id))
-        return self
+        return self._take(await self._client.send(asks.get_job(self.id)))
 
     async def wait(self, timeout: float | None = None) -> Self:
         """Until it has ended; raises StillGoing once the time is over."""
@@ -174,7 +174,7 @@ class AsyncJob(About):
                 raise StillGoing(f"Job {self.id} is {self.state} after {timeout:g} s; it goes on.")
             began = time.monotonic()
             response = await self._client.send(asks.wait(self.id, min(int(left), asks.WAIT_SECONDS)))
-            self.told = told_by(response)
+            self._take(response)
             if not self.state.is_final and time.monotonic() - began < 1:
                 await asyncio.sleep(min(pause_of(response), max(left, 0)))
         return self
@@ -189,18 +189,40 @@ class AsyncJob(About):
 
     async def cancel(self, *, key: str | None = None) -> Self:
         """Cancel it if it waits, ask it to stop if it runs; raises NotPossible if it has ended."""
-        self.told = await self._client._json(asks.act(self.id, "cancel", key))
-        return self
+        return self._take(await self._client.send(asks.act(self.id, "cancel", key)))
 
     async def retry(self, *, key: str | None = None) -> Self:
         """Queue it again after it failed or was cancelled; raises NotPossible."""
-        self.told = await self._client._json(asks.act(self.id, "retry", key))
-        return self
+        return self._take(await self._client.send(asks.act(self.id, "retry", key)))
+
+    async def change(
+        self,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        queue: str | None = None,
+        priority: int | None = None,
+        run_at: datetime | None = None,
+        key: str | None = None,
+    ) -> Self:
+        """Change what has not started; what is None stays, a payload is replaced as a whole.
+
+        For the job as it was read last: raises ChangedMeanwhile if it is otherwise by now, NotPossible if it
+        has started, BadPayload, NotAllowed.
+        """
+        wish = {"payload": payload, "queue": queue, "priority": priority, "run_at": run_at}
+        if not self.etag:
+            await self.refresh()
+        return self._take(await self._client.send(asks.change(self.id, self.etag, key, wish)))
 
     async def rerun(self, payload: Mapping[str, Any] | None = None, *, key: str | None = None) -> AsyncJob:
         """A new job with the same payload, or with another one."""
         body = None if payload is None else {"payload": dict(payload)}
         return AsyncJob(self._client, await self._client._json(asks.act(self.id, "rerun", key, body)))
+
+    def _take(self, response: httpx2.Response) -> Self:
+        """What the server tells of the job, and the tag of it."""
+        self.told, self.etag = told_by(response), response.headers.get("ETag", "")
+        return self
 
     async def log(self, after: int = 0) -> AsyncIterator[LogLine]:
         """The lines that are kept, the oldest first."""

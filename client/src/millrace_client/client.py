@@ -67,7 +67,7 @@ class Client:
 
     def job(self, id: str) -> Job:
         """One job; raises NotFound or Gone."""
-        return Job(self, self._json(asks.get_job(id)))
+        return Job(self, {"id": id}).refresh()
 
     def jobs(self, filter: str = "", *, page_size: int = 100) -> Iterator[Job]:
         """All that fit, the newest first; pages are fetched as they are needed. Raises BadFilter."""
@@ -155,11 +155,11 @@ class Job(About):
     def __init__(self, client: Client, told: Mapping[str, Any]) -> None:
         super().__init__(told)
         self._client = client
+        self.etag = ""
 
     def refresh(self) -> Self:
         """Ask how it stands."""
-        self.told = self._client._json(asks.get_job(self.id))
-        return self
+        return self._take(self._client.send(asks.get_job(self.id)))
 
     def wait(self, timeout: float | None = None) -> Self:
         """Until it has ended; raises StillGoing once the time is over."""
@@ -170,7 +170,7 @@ class Job(About):
                 raise StillGoing(f"Job {self.id} is {self.state} after {timeout:g} s; it goes on.")
             began = time.monotonic()
             response = self._client.send(asks.wait(self.id, min(int(left), asks.WAIT_SECONDS)))
-            self.told = told_by(response)
+            self._take(response)
             if not self.state.is_final and time.monotonic() - began < 1:
                 time.sleep(min(pause_of(response), max(left, 0)))
         return self
@@ -185,18 +185,40 @@ class Job(About):
 
     def cancel(self, *, key: str | None = None) -> Self:
         """Cancel it if it waits, ask it to stop if it runs; raises NotPossible if it has ended."""
-        self.told = self._client._json(asks.act(self.id, "cancel", key))
-        return self
+        return self._take(self._client.send(asks.act(self.id, "cancel", key)))
 
     def retry(self, *, key: str | None = None) -> Self:
         """Queue it again after it failed or was cancelled; raises NotPossible."""
-        self.told = self._client._json(asks.act(self.id, "retry", key))
-        return self
+        return self._take(self._client.send(asks.act(self.id, "retry", key)))
+
+    def change(
+        self,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        queue: str | None = None,
+        priority: int | None = None,
+        run_at: datetime | None = None,
+        key: str | None = None,
+    ) -> Self:
+        """Change what has not started; what is None stays, a payload is replaced as a whole.
+
+        For the job as it was read last: raises ChangedMeanwhile if it is otherwise by now, NotPossible if it
+        has started, BadPayload, NotAllowed.
+        """
+        wish = {"payload": payload, "queue": queue, "priority": priority, "run_at": run_at}
+        if not self.etag:
+            self.refresh()
+        return self._take(self._client.send(asks.change(self.id, self.etag, key, wish)))
 
     def rerun(self, payload: Mapping[str, Any] | None = None, *, key: str | None = None) -> Job:
         """A new job with the same payload, or with another one."""
         body = None if payload is None else {"payload": dict(payload)}
         return Job(self._client, self._client._json(asks.act(self.id, "rerun", key, body)))
+
+    def _take(self, response: httpx2.Response) -> Self:
+        """What the server tells of the job, and the tag of it."""
+        self.told, self.etag = told_by(response), response.headers.get("ETag", "")
+        return self
 
     def log(self, after: int = 0) -> Iterator[LogLine]:
         """The lines that are kept, the oldest first."""

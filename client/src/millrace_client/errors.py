@@ -11,6 +11,7 @@ MillraceError
 │   │   └── Gone       it was there and was purged (410)
 │   ├── NotPossible    the job's state does not allow it (409)
 │   │   ├── NotFinished, InFlight
+│   ├── ChangedMeanwhile  the job is no longer as it was when it was read (412)
 │   └── Busy           too often, or too many waiting jobs (429), after all tries
 ├── Unreachable        no answer, after all tries; with the same key it is safe to try once more
 ├── StillGoing         the time to wait is over; the job goes on
@@ -92,6 +93,10 @@ class InFlight(NotPossible):
     """Another request with the same key is still being answered."""
 
 
+class ChangedMeanwhile(Problem):
+    """The job is no longer as it was when it was read; `refresh` it, and decide anew."""
+
+
 class Busy(Problem):
     """Too often, or too many jobs that wait."""
 
@@ -127,6 +132,7 @@ BY_STATUS: Mapping[int, type[Problem]] = {
     404: NotFound,
     409: NotPossible,
     410: Gone,
+    412: ChangedMeanwhile,
     422: Refused,
     429: Busy,
 }

@@ -4,6 +4,7 @@ from jobs.api.schemas.artifact import ArtifactOut
 from jobs.api.schemas.batch import BatchIn, BatchItem, BatchOut, Rejection
 from jobs.api.schemas.job import (
     Accepted,
+    ChangeIn,
     CountOut,
     JobIn,
     JobOut,
@@ -40,6 +41,7 @@ __all__ = [
     "BatchIn",
     "BatchItem",
     "BatchOut",
+    "ChangeIn",
     "CountOut",
     "DeliveriesOut",
     "DeliveryOut",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from jobs.api.schemas.artifact import ArtifactOut
 from jobs.api.schemas.reading import REFUSES, Moment
@@ -35,6 +35,32 @@ class RerunIn(BaseModel):
 
     payload: dict[str, Any] | None = Field(None, description="Another payload; it replaces the old one.")
     run_at: Moment | None = Field(None, description="Not before this time.")
+
+
+def only_what_is_named(schema: dict[str, Any]) -> None:
+    """A field that is left out has no default: it stays as it was."""
+    schema["minProperties"] = 1
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class ChangeIn(BaseModel):
+    """What shall be otherwise; what is left out stays as it was."""
+
+    model_config = REFUSES | {"json_schema_extra": only_what_is_named}
+
+    payload: dict[str, Any] = Field(
+        default_factory=dict, description="Another payload; it replaces the old one."
+    )
+    queue: str | None = Field(None, max_length=100, description="Another queue; null: the kind's own.")
+    priority: int = Field(0, ge=-100, le=100, description="Higher goes first; only operators change it.")
+    run_at: Moment | None = Field(None, description="Not before this time; null: as soon as it can.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("say what to change: payload, queue, priority or run_at")
+        return self
 
 
 class Links(BaseModel):
