@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
+from jobs.api.limits import levels_of
 from jobs.api.problems import problem
-from jobs.bucket import Level
 
 View = Callable[..., Any]
 
@@ -52,9 +52,9 @@ def as_get(request: HttpRequest) -> None:
 def told(request: HttpRequest, answered: HttpResponseBase) -> HttpResponseBase:
     """With what is left of a limit; a method that is not allowed becomes a problem."""
     if not isinstance(answered, HttpResponseNotAllowed):
-        level: Level | None = getattr(request, "level", None)
-        for name, value in level.headers().items() if level else ():
-            answered[name] = value
+        for level in levels_of(request):
+            for name, value in level.headers().items():
+                answered[name] = f"{answered[name]}, {value}" if name in answered else value
         return answered
     named = set(answered["Allow"].split(", "))
     allowed = sorted(named | ({"HEAD"} if "GET" in named else set()))

@@ -15,6 +15,7 @@ from jobs.api.changing import read_change
 from jobs.api.export import FILTER
 from jobs.api.idempotent import idempotent
 from jobs.api.limits import count_submits, count_wait
+from jobs.api.link import page_links
 from jobs.api.look import answer_job, own_job
 from jobs.api.precondition import seen_versions
 from jobs.api.schemas import Accepted, ChangeIn, JobIn, JobOut, JobPage
@@ -56,7 +57,14 @@ def list_jobs(
     rows = found.select_related("owner", "group").defer(*HEAVY)
     page = page_of(rows, cursor, of=wanted.text, size=limit)
     total = count_up_to(found, of=wanted.text)._asdict() if count else None
-    return answer({"jobs": shown_jobs(page.jobs), "next": page.older or None, "count": total})
+    beside = page_links(request, next=beside_page(page.older), prev=beside_page(page.newer))
+    shown = {"jobs": shown_jobs(page.jobs), "next": page.older or None, "count": total}
+    return answer(shown, headers=beside)
+
+
+def beside_page(cursor: str) -> dict[str, str | None]:
+    """The parameters of a page beside this one; none where there is none. Jobs are counted once."""
+    return {"cursor": cursor, "count": None} if cursor else {}
 
 
 @router.get("/jobs/{uuid:id}", auth=READ, response={200: JobOut, 304: None}, summary="Get a job")

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from jobs.api.auth import holder_of
 from jobs.api.problems import Refused
-from jobs.bucket import draw
+from jobs.bucket import Level, draw
 from jobs.conf import conf
 from jobs.database import DJANGO
 
@@ -48,7 +48,13 @@ def limited(request: HttpRequest, what: str, per_minute: int, count: int = 1) ->
     """Draw from the bucket; what is left is told in the answer's headers."""
     if per_minute:
         level = draw(what, holder_of(request).name, per_minute=per_minute, count=count)
-        request.level = level  # type: ignore[attr-defined]
+        if level is not None:
+            request.levels = [*levels_of(request), level]  # type: ignore[attr-defined]
+
+
+def levels_of(request: HttpRequest) -> list[Level]:
+    """What this request has drawn from, in order."""
+    return getattr(request, "levels", [])
 
 
 def check_quota(owner: int, count: int) -> None:

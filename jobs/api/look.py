@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.cache import get_conditional_response
 
 from jobs.api.answers import answer
+from jobs.api.link import kind_link
 from jobs.api.shown import shown_job
 from jobs.errors import NotAllowed
 from jobs.lifecycle.reasons import waiting_reasons
@@ -32,7 +33,8 @@ def answer_job(request: HttpRequest, job: Job, *, status: int = 200) -> HttpResp
         same = get_conditional_response(request, etag=etag)
         if same is not None and same.status_code == 304:
             return same
-    headers = {"ETag": etag} | ({} if job.is_final else {"Retry-After": LOOK_AGAIN})
+    headers = {"ETag": etag, "Link": kind_link(job.kind)}
+    headers |= {} if job.is_final else {"Retry-After": LOOK_AGAIN}
     if status == 202:
         headers["Location"] = reverse("millrace_api:get_job", args=[job.id])
     return answer(shown, status=status, headers=headers)

@@ -12,6 +12,7 @@ from ninja.params.functions import Query
 from jobs.api.answers import answer
 from jobs.api.auth import READ
 from jobs.api.limits import count_stream
+from jobs.api.link import page_links
 from jobs.api.look import LOOK_AGAIN
 from jobs.api.problems import Refused, problem
 from jobs.api.schemas import EventsOut, LogOut, ResultOut
@@ -64,7 +65,9 @@ def get_log(
         {"id": line.id, "at": time(line.at), "attempt": line.attempt, "level": line.level, "text": line.text}
         for line in found[:limit]
     ]
-    return answer({"lines": lines, "next": lines[-1]["id"] if len(found) > limit else None})
+    more = lines[-1]["id"] if len(found) > limit else None
+    beside = page_links(request, next={"after": str(more)} if more else {})
+    return answer({"lines": lines, "next": more}, headers=beside)
 
 
 @router.get("/jobs/{uuid:id}/events", auth=READ, response=EventsOut, summary="Get a job's events")

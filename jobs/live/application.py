@@ -28,8 +28,10 @@ FOR_THE_FIRST = {
     b"idempotency-key", b"if-match", b"if-none-match", b"x-request-id",
 }  # fmt: skip
 """Headers of a request that were for its first answer alone."""
-OF_THE_FIRST = {b"location", b"idempotent-replayed", b"x-request-id"}
+OF_THE_FIRST = {b"location", b"idempotent-replayed", b"x-request-id", b"ratelimit", b"ratelimit-policy"}
 """Headers of the first answer that are true of the last one too."""
+OF_A_STREAM = {b"x-request-id", b"ratelimit", b"ratelimit-policy"}
+"""Headers of the answer that Django gave which a stream carries in its place."""
 
 
 class Live:
@@ -64,7 +66,8 @@ class Live:
             if handoff.what == WAIT:
                 kept = await self.wait(handoff, kept, scope)
             else:
-                await stream(handoff, send)
+                headers = [pair for pair in kept[0]["headers"] if pair[0].lower() in OF_A_STREAM]
+                await stream(handoff, send, headers)
                 return
         except Busy:
             pass

@@ -8,7 +8,7 @@ who comes back with it hears what was missed.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,12 +31,12 @@ HEADERS = [
 ]
 
 
-async def stream(handoff: Handoff, send: Send) -> None:
-    """Tell the job's story from where the caller left off. Raises Busy where there is no place."""
+async def stream(handoff: Handoff, send: Send, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Tell the job's story from where the caller left off, under these headers too. Raises Busy: no place."""
     story = Story(handoff.job, handoff.last_id)
     ends_at = time.monotonic() + conf().stream_seconds
     with room().place(handoff.job, who=handoff.who) as place:
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
         await say(send, f"retry: {AGAIN_MILLISECONDS}\n\n")
         while not story.is_over and (left := ends_at - time.monotonic()) > 0:
             if not await place.news(min(left, PING_SECONDS)):

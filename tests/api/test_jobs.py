@@ -1,10 +1,11 @@
 """Submit, look and act by program."""
 
 import json
+import re
 
 import pytest
 
-from jobs.models import Job
+from jobs.models import Job, LogLine
 from jobs.search import export
 from tests.api.conftest import BASE, post, program
 from tests.factories import make_artifact, make_group, make_job
@@ -66,6 +67,47 @@ def test_pages_of_jobs_join_without_gap_or_repetition(api, submitter):
         cursor = page["next"]
 
     assert seen == [str(job.id) for job in made]
+
+
+def test_links_lead_through_the_pages_and_back(api, submitter):
+    made = [str(make_job("queued", owner=submitter).id) for _ in range(5)][::-1]
+
+    address, pages = f"{BASE}/jobs?filter=kind:test.ok&limit=2&count=true", []
+    while address:
+        answer = api.get(address)
+        pages.append([job["id"] for job in answer.json()["jobs"]])
+        address = linked(answer, "next")
+    before = api.get(linked(answer, "prev"))
+
+    assert pages == [made[:2], made[2:4], made[4:]]
+    assert [job["id"] for job in before.json()["jobs"]] == made[2:4]
+    assert before.json()["count"] is None, "counted once"
+
+
+def test_a_jobs_link_leads_to_what_describes_it(api, frame, submitter):
+    job = make_job("queued", kind="test.frame", owner=submitter)
+
+    answer = api.get(linked(api.get(f"{BASE}/jobs/{job.id}"), "describedby"))
+
+    assert answer.json()["payload_schema"]["properties"]["width"]["minimum"] == 16
+
+
+def test_a_logs_link_goes_on_behind_the_last_line(api, submitter):
+    job = make_job("running", owner=submitter)
+    for number in range(3):
+        LogLine.objects.create(job=job, attempt=1, at=job.created_at, level="info", text=str(number))
+
+    first = api.get(f"{BASE}/jobs/{job.id}/log?limit=2")
+    second = api.get(linked(first, "next"))
+
+    assert [line["text"] for line in second.json()["lines"]] == ["2"]
+    assert linked(second, "next") == ""
+
+
+def linked(answer, relation: str) -> str:
+    """Where the `Link` of an answer leads, by relation."""
+    found = re.findall(r'<([^>]*)>; rel="([a-z]+)"', answer.get("Link", ""))
+    return {name: target for target, name in found}.get(relation, "")
 
 
 def test_what_waits_is_cancelled_and_what_runs_is_asked(api, submitter):

@@ -1,17 +1,21 @@
 """So many in a minute, and so many that wait; and nobody is refused because Redis is away."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
+from django.http import HttpResponse
 from django.test import override_settings
 
 from jobs import rate
 from jobs.api import limits
+from jobs.api.doorway import told
 from jobs.bucket import Empty, draw
 from jobs.conf import conf
 from jobs.models import Job
+from jobs.tokens import find_token, make_token
 from tests.api.conftest import post
 from tests.factories import make_job
 from tests.waiting import eventually
@@ -49,6 +53,20 @@ def test_beyond_the_limit_a_program_is_told_when_to_come_back(api, office, frame
     assert answers[2].json()["code"] == "busy"
     assert Job.objects.count() == 2
     assert post(office, "/jobs", BODY).status_code == 202, "another's bucket is another"
+
+
+@pytest.mark.django_db
+def test_an_answer_names_every_limit_that_was_drawn_from(rf, submitter, setting):
+    setting(submits_per_minute=60, waits_per_minute=30)
+    request = rf.post("/")
+    request.auth = find_token(make_token(submitter, name="tests", scopes=["submit"]).secret)
+
+    limits.count_submits(request)
+    limits.count_wait(request)
+    answer = told(request, HttpResponse())
+
+    assert answer["RateLimit-Policy"] == '"submits";q=60;w=60, "waits";q=30;w=60'
+    assert re.fullmatch(r'"submits";r=59;t=\d+, "waits";r=29;t=\d+', answer["RateLimit"])
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,7 @@ def test_a_submit_that_waits_gets_the_job(program: httpx2.Client, while_it_waits
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert answer.headers["Preference-Applied"] == "wait=20"
     assert answer.headers["Location"] == f"{BASE}/jobs/{job.id}"
+    assert re.findall('"([a-z]+)";r=', answer.headers["RateLimit"]) == ["waits"]
 
 
 def test_a_submit_that_waited_in_vain_gets_the_202(program: httpx2.Client) -> None:
@@ -146,6 +148,8 @@ def test_a_program_follows_its_job(program: httpx2.Client, submitter: User) -> N
     assert [line for line in heard.splitlines() if line.startswith("event")] == [
         "event: moved", "event: moved", "event: end"
     ]  # fmt: skip
+    assert answer.headers["X-Request-ID"]
+    assert answer.headers["RateLimit"].startswith('"streams";r=')
 
 
 @pytest.mark.usefixtures("rung")
