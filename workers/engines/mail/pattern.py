@@ -1,0 +1,150 @@
+"""Texts with variables: `Hello {{ name|default:"friend" }}`, understood once and filled for each recipient.
+
+The little language has no more than this: no tags, no attributes, no calls. Whoever may write a mail cannot
+make the worker do anything but put that recipient's values in.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import quote
+
+from workers.engines.mail.writable import Unwritable
+
+VARIABLE = re.compile(r'\{\{\s*([A-Za-z_]\w*)\s*(?:\|\s*default:\s*"([^"{}]*)"\s*)?\}\}', re.ASCII)
+URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
+LINK = re.compile(r"(https?://|mailto:)\S+", re.IGNORECASE)
+ATTRIBUTE = re.compile(r"""(?P<name>[\w-]+)\s*=\s*(?P<quote>["'])(?P<before>[^"']*)\Z""")
+LINKING = {"href", "src", "action", "background"}
+
+Value = str | int | float
+Values = Mapping[str, Value]
+
+
+class Hole(NamedTuple):
+    """Where a variable's value goes, and how it is written there."""
+
+    name: str
+    default: str | None
+    write: Callable[[str], str]
+
+    def value(self, values: Values) -> str:
+        """As it is to stand there; raises Unwritable if there is no value and no default."""
+        value = values.get(self.name, self.default)
+        if value is None:
+            raise Unwritable(self.name, "is a variable of this mail without a value and without a default")
+        return self.write(value if isinstance(value, str) else str(value))
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Text with holes."""
+
+    pieces: tuple[str | Hole, ...]
+
+    @property
+    def variables(self) -> set[str]:
+        """The names of what has to be filled in."""
+        return {piece.name for piece in self.pieces if isinstance(piece, Hole)}
+
+    @property
+    def required(self) -> set[str]:
+        """Those that have no default."""
+        return {piece.name for piece in self.pieces if isinstance(piece, Hole) and piece.default is None}
+
+    def fill(self, values: Values) -> str:
+        """The text for one recipient."""
+        return "".join([piece if isinstance(piece, str) else piece.value(values) for piece in self.pieces])
+
+    def __add__(self, other: Pattern) -> Pattern:
+        return Pattern(self.pieces + other.pieces)
+
+
+def fixed(text: str) -> Pattern:
+    """Text without holes, whatever braces stand in it."""
+    return Pattern((text,) if text else ())
+
+
+def parse(text: str, *, field: str) -> Pattern:
+    """Text as somebody wrote it; raises Unwritable where braces open what is no variable."""
+    return Pattern(tuple(_pieces(text, field)))
+
+
+def _pieces(text: str, field: str) -> Iterator[str | Hole]:
+    place = 0
+    for found in VARIABLE.finditer(text):
+        yield from _plain(text[place : found.start()], field)
+        yield Hole(found[1], found[2], str)
+        place = found.end()
+    yield from _plain(text[place:], field)
+
+
+def _plain(text: str, field: str) -> Iterator[str]:
+    for opening in ("{{", "{%"):
+        if opening in text:
+            shown = text[text.index(opening) :][:30]
+            raise Unwritable(
+                field, f'has {shown!r}: write a variable as {{{{ name }}}} or {{{{ name|default:"…" }}}}'
+            )
+    if text:
+        yield text
+
+
+class Marks:
+    """Carries holes through a template: each becomes a word that no template changes, and is found again.
+
+    The words are small letters and digits, so that escaping, linking and quoting leave them as they are.
+    """
+
+    def __init__(self) -> None:
+        self._secret = f"mark{secrets.token_hex(8)}x"
+        self._holes: list[Hole] = []
+
+    def mark(self, pattern: Pattern) -> str:
+        """The text for a template."""
+        return "".join(piece if isinstance(piece, str) else self._word(piece) for piece in pattern.pieces)
+
+    def text(self, rendered: str) -> Pattern:
+        """What a template for plain text made of it."""
+        return Pattern(tuple(self._split(rendered, lambda before: str)))
+
+    def html(self, rendered: str) -> Pattern:
+        """What a template for HTML made of it: values are escaped as the place they stand in asks for."""
+        return Pattern(tuple(self._split(rendered, _escape_at)))
+
+    def _word(self, hole: Hole) -> str:
+        self._holes.append(hole)
+        return f"{self._secret}{len(self._holes) - 1}x"
+
+    def _split(self, rendered: str, write: Callable[[str], Callable[[str], str]]) -> Iterator[str | Hole]:
+        place = 0
+        for found in re.finditer(rf"{self._secret}(\d+)x", rendered):
+            if before := rendered[place : found.start()]:
+                yield before
+            hole = self._holes[int(found[1])]
+            yield hole._replace(write=write(rendered[: found.start()]))
+            place = found.end()
+        if rest := rendered[place:]:
+            yield rest
+
+
+def _escape_at(before: str) -> Callable[[str], str]:
+    tag = before[before.rfind("<") :] if before.rfind("<") > before.rfind(">") else ""
+    attribute = ATTRIBUTE.search(tag)
+    if attribute is None or attribute["name"].lower() not in LINKING:
+        return html.escape
+    return _part_of_link if attribute["before"] else _link
+
+
+def _part_of_link(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _link(value: str) -> str:
+    """A whole link; what is none leads nowhere, rather than to a script."""
+    return html.escape(quote(value, safe=URL_SAFE)) if LINK.fullmatch(value) else "#"
