@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from jobs.search import Page, Search, count_up_to, page_of, search, with_field, 
 from jobs.search.edit import value_of
 from jobs.search.fields import ALL
 from jobs.search.grammar import LONGEST
+from jobs.search.offers import offers
 from jobs.search.record import HEAVY
 from jobs.states import WAITING, State
 
@@ -55,7 +57,8 @@ def jobs_list(request: HttpRequest) -> HttpResponse:
     text = word(request.GET, "filter", LONGEST + 1)
     if any(name in request.GET for name in CHOICES):
         return HttpResponseRedirect(address(chosen(request, text)))
-    context: dict[str, Any] = {"section": "jobs", "text": text, "fields": ALL} | choices(text)
+    context: dict[str, Any] = {"section": "jobs", "text": text, "fields": ALL, "offers": json.dumps(offers())}
+    context |= choices(text)
     try:
         found = search(text, user=request.user)
         context |= listed(request, found)
