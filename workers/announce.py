@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from jobs import VERSION
 from jobs.database import Database
 from jobs.registry import KINDS
-from workers.shared import FLAGS, Drain
+from workers.shared import FLAGS, WORKER, Drain
 
 ANNOUNCE = """
     INSERT INTO millrace_worker AS known
@@ -54,7 +54,7 @@ class Announcement:
     """One worker's row."""
 
     def __init__(self, name: str, *, slots: int, queues: Callable[[], list[str]]) -> None:
-        self.id: UUID = uuid4()
+        self.id = WORKER
         self.name = name
         self.slots = slots
         self.queues = queues

@@ -7,7 +7,6 @@ import signal
 import threading
 from types import FrameType
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from billiard import pool as billiard_pool
@@ -17,13 +16,14 @@ from celery.app.task import Task
 
 from jobs.broker import BELL
 from jobs.conf import conf
+from jobs.holder import make_holder
 from workers.burial import bury
 from workers.canary import CANARY
 from workers.events import Events
 from workers.inherited import drop_connections
 from workers.record import Record
 from workers.runner import Runner
-from workers.shared import FOR_EVER, HEARING
+from workers.shared import FOR_EVER, HEARING, WORKER
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def end_soon() -> None:
 
 def make_runner(hostname: str, slot: int) -> Runner:
     """The child's runner, once its predecessor is buried."""
-    holder = uuid4()
+    holder = make_holder(WORKER, os.getpid())
     record = Record(slot, holder)
     last = record.predecessor()
     record.open()

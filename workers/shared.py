@@ -11,6 +11,7 @@ import struct
 import time
 import zlib
 from enum import IntEnum
+from uuid import uuid4
 
 SLOTS = 512
 """More children than one main has; what is above shares the last place."""
@@ -18,6 +19,8 @@ PLACES = 65_536
 """Where bells of a queue are noted. Of queues that share a place a busy one would hide that another is deaf,
 so there are many; memory is taken only by those that are written."""
 FOR_EVER = float("inf")
+WORKER = uuid4()
+"""This worker's id: its main announces it, and its children's holders begin with it."""
 NUMBER = struct.Struct("d")
 
 

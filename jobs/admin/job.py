@@ -16,6 +16,7 @@ from jobs.admin.read_only import ReadOnlyAdmin
 from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.retry import retry_jobs
 from jobs.models import Job, JobEvent
+from jobs.models.worker import where
 from jobs.owners import can_operate
 from jobs.registry import KINDS
 
@@ -58,7 +59,7 @@ class EventInline(admin.TabularInline):  # type: ignore[type-arg]
     model = JobEvent
     extra = 0
     can_delete = False
-    readonly_fields = ("at", "event", "attempt", "actor", "detail")
+    readonly_fields = ("at", "event", "attempt", "started_at", "actor", "detail")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -78,7 +79,7 @@ class JobAdmin(ReadOnlyAdmin):
     search_fields = ("id",)
     search_help_text = "A whole job id."
     ordering = ("-id",)
-    readonly_fields = ("page",)
+    readonly_fields = ("page", "runs_on")
     inlines = (EventInline,)
     actions = ("cancel", "retry")
 
@@ -104,6 +105,10 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.display(description="Page")
     def page(self, job: Job) -> SafeString:
         return format_html('<a href="{}">its page</a>', reverse("job", args=[job.id]))
+
+    @admin.display(description="Runs on")
+    def runs_on(self, job: Job) -> str:
+        return where(job.holder) if job.holder else "-"
 
     @admin.action(description="Cancel the selected jobs", permissions=["operate"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

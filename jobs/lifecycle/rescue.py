@@ -20,6 +20,7 @@ from jobs.broker import ring_all
 from jobs.conf import conf
 from jobs.database import DJANGO, Database, Row
 from jobs.failpoints import reach
+from jobs.holder import ran_on, worker_of
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.registry import KINDS
@@ -44,16 +45,17 @@ RESCUE = {
         run_at = CASE WHEN job.cancel_asked OR {SPENT} THEN job.run_at ELSE clock_timestamp() END,
         finished_at = CASE WHEN job.cancel_asked OR {SPENT} THEN clock_timestamp() END,
         holder = NULL, lease = NULL""",
-    "returning": "job.id, job.kind, job.queue, job.attempt, job.state, job.crashes, job.limits::text",
+    "returning": "job.id, job.kind, job.queue, job.attempt, job.state, job.crashes, job.limits::text,"
+    f"picked.holder, {worker_of('picked.holder')}",
 }
 EXPIRED = Move(
     picked="""
-        SELECT id FROM millrace_job WHERE lease < statement_timestamp() AND state = 'running'
+        SELECT id, holder FROM millrace_job WHERE lease < statement_timestamp() AND state = 'running'
          ORDER BY lease LIMIT %(chunk)s FOR UPDATE SKIP LOCKED""",
     **RESCUE,  # type: ignore[arg-type]
 )
 DEAD = Move(
-    picked="SELECT %(job)s::uuid AS id",
+    picked="SELECT %(job)s::uuid AS id, %(holder)s::uuid AS holder",
     guard="job.attempt = %(attempt)s AND job.holder = %(holder)s",
     **RESCUE,  # type: ignore[arg-type]
 )
@@ -76,7 +78,7 @@ def rescue(move: Move, params: dict[str, Any], error: str, db: Database) -> list
     budgets = {kind.name: kind.worker_deaths for kind in KINDS.all() if kind.worker_deaths is not None}
     params = {**params, "error": error, "budgets": json.dumps(budgets), "deaths": conf().worker_deaths}
     rows = again_on_deadlock(db, lambda: take_back(move, params, error, db))
-    for job, kind, _, attempt, state, crashes, _ in rows:
+    for job, kind, _, attempt, state, crashes, *_ in rows:
         log.warning("job_rescued", job_id=str(job), attempt=attempt, state=state, crashes=crashes)
         metrics.count("rescued", kind)
         if state != State.QUEUED:
@@ -89,7 +91,7 @@ def take_back(move: Move, params: dict[str, Any], error: str, db: Database) -> l
     with db.atomic():
         rows = move.run(db, params)
         reach("rescue.after_select")
-        events.record([(row[0], "lost", row[3], "", error) for row in rows], db=db)
+        events.record([(row[0], "lost", row[3], "", f"{error} {ran_on(*row[7:])}") for row in rows], db=db)
         ended = [row[0] for row in rows if row[4] != State.QUEUED]
         items.leave_uncertain(ended, db=db)
         outbox.tell(ended, db=db)

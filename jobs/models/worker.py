@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+
+from jobs.holder import whose, workers_of
 
 
 class Worker(models.Model):
@@ -28,3 +32,10 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def where(holder: UUID) -> str:
+    """Which process of which worker that is, for people."""
+    return whose(
+        holder, Worker.objects.filter(id__range=workers_of(holder)).values_list("name", flat=True).first()
+    )

@@ -18,6 +18,7 @@ from jobs.artifacts import make_link
 from jobs.database import DJANGO
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
+from jobs.models.worker import where
 from jobs.owners import can_act, can_operate, can_submit, find_job
 from jobs.pages.answers import page, signed_in
 from jobs.pages.files import IMAGES, SHOWN
@@ -28,7 +29,7 @@ from jobs.states import REOPENABLE, State
 
 LOG_LINES = 200
 """How many of the newest lines the page shows; the rest is one click away."""
-MISHAPS = ("failed", "timeout", "lost")
+MISHAPS = ("failed", "timed_out", "lost")
 """The events that leave an error with the job."""
 SURE = 0.03
 """Below this fraction an estimate of the time left is a guess."""
@@ -83,6 +84,7 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
     lines = list(LogLine.objects.filter(job=job).order_by("-id")[: LOG_LINES + 1])
     progress = Progress.objects.filter(job=job, attempt=job.attempt).first()
     waiting = waiting_reasons([job.id]).get(job.id)
+    asked_by = asked_by_whom(job)
     ledger = [(state, number) for state, number in items.counts(job.id).items() if number]
     found: dict[str, Any] = {
         "section": "jobs",
@@ -94,6 +96,10 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "left": time_left(job, progress),
         "moments": timeline(job),
         "mishap": mishap_of(job),
+        "error": error_of(job, asked_by),
+        "asked_by": asked_by,
+        # Names of machines are for who operates them.
+        "where": where(job.holder) if job.holder and can_operate(request.user) else "",
         "lines": lines[:LOG_LINES][::-1],
         "has_more_lines": len(lines) > LOG_LINES,
         "ledger": ledger,
@@ -144,6 +150,21 @@ def mishap_of(job: Job) -> str:
         return ""
     last = JobEvent.objects.filter(job=job, event__in=MISHAPS).order_by("-id").first()
     return f"Attempt {last.attempt}" if last else "An earlier attempt"
+
+
+def asked_by_whom(job: Job) -> str:
+    """Who asked it to stop; empty if nobody did."""
+    if not job.cancel_asked:
+        return ""
+    asked = JobEvent.objects.filter(job=job, event="cancel_asked").order_by("-id").first()
+    return asked.actor if asked else ""
+
+
+def error_of(job: Job, asked_by: str) -> str:
+    """Its error; one that says only that it obeyed names whom."""
+    if job.state == State.CANCELLED and asked_by:
+        return f"Cancelled by {asked_by}. {job.error}".strip()
+    return job.error
 
 
 def pretty(value: Any) -> str:

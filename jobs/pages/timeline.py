@@ -11,7 +11,7 @@ from jobs.states import State
 MOST = 50
 WORDS = {
     "failed": ("Attempt {attempt} failed", "bad"),
-    "timeout": ("Attempt {attempt} ran out of time", "bad"),
+    "timed_out": ("Attempt {attempt} ran out of time", "bad"),
     "lost": ("Attempt {attempt} lost its worker", "bad"),
     "released": ("Attempt {attempt} was handed back by a stopping worker", "calm"),
     "cancel_asked": ("{actor} asked to stop it", "calm"),
@@ -48,24 +48,35 @@ def timeline(job: Job) -> list[Moment]:
     """From submit to now; of very many mishaps only the newest."""
     events = list(job.events.order_by("-id")[:MOST])[::-1]
     moments = [Moment(job.created_at, f"Submitted {DOORS.get(job.door, '')}".strip(), "calm")]
-    moments += [moment_of(event) for event in events]
-    if job.started_at and job.attempt:
-        started = Moment(job.started_at, f"Attempt {job.attempt} started", "calm")
-        moments.insert(place_of(job, events), started)
+    begun, asked_by = set(), ""
+    for event in events:
+        # Of what happened before starts were kept, only the latest attempt's is known.
+        began = event.started_at or (job.started_at if event.attempt == job.attempt else None)
+        if began and event.attempt and event.attempt not in begun:
+            begun.add(event.attempt)
+            moments.append(start(event.attempt, began))
+        asked_by = event.actor if event.event == "cancel_asked" else asked_by
+        moments.append(moment_of(event, asked_by))
+    if job.started_at and job.attempt and job.attempt not in begun:
+        moments.append(start(job.attempt, job.started_at))
     if job.state in (State.SCHEDULED, State.RETRYING):
         moments.append(Moment(job.run_at, "Next attempt" if job.attempt else "Due", "next"))
-    if job.state in ENDS and not (job.state == State.CANCELLED and events):
+    is_told = job.state == State.CANCELLED and events and events[-1].event == "cancelled"
+    if job.state in ENDS and not is_told:
         title, tone = ENDS[State(job.state)]
+        title += f", as {asked_by} had asked" if job.state == State.CANCELLED and asked_by else ""
         moments.append(Moment(job.finished_at, title, tone))
     return moments
 
 
-def place_of(job: Job, events: list[JobEvent]) -> int:
-    """After everything that happened before the latest attempt began."""
-    return 1 + sum(event.at <= job.started_at for event in events if job.started_at)
+def start(attempt: int, at: datetime) -> Moment:
+    return Moment(at, f"Attempt {attempt} started", "calm")
 
 
-def moment_of(event: JobEvent) -> Moment:
+def moment_of(event: JobEvent, asked_by: str) -> Moment:
+    """An event in words; an attempt that obeyed names who had asked it to."""
     words, tone = WORDS.get(event.event, (event.event.replace("_", " ").capitalize(), "calm"))
-    title = words.format(attempt=event.attempt, actor=event.actor or "Millrace")
+    if event.event == "cancelled" and not event.actor:
+        words = "Stopped, as {actor} had asked" if asked_by else "Stopped by its kind"
+    title = words.format(attempt=event.attempt, actor=event.actor or asked_by or "Millrace")
     return Moment(event.at, title, tone, event.detail)

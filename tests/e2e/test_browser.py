@@ -10,7 +10,11 @@ from jobs.models import Job, LogLine, Progress
 from tests.e2e.conftest import PASSWORD
 from tests.factories import make_artifact, make_job
 
-PATHS = ("/", "/kinds/test.ok", "/kinds/images.resize", "/jobs", "/queues", "/p/contact.message")
+PATHS = (
+    "/", "/kinds/test.ok", "/kinds/images.resize", "/jobs", "/queues", "/tokens",
+    "/api/v1/docs", "/p/contact.message",
+)  # fmt: skip
+GROUND = "one => getComputedStyle(one).backgroundColor"
 WIDTH = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -107,6 +111,39 @@ def test_a_fold_and_a_scrolled_log_stay_as_they_are(visit, submitter):
     assert page.locator("#log-lines").evaluate("log => log.scrollTop") == -300
 
 
+def test_what_was_said_goes_when_it_is_true_no_more(visit, submitter):
+    job = make_job("running", owner=submitter)
+    page = visit(submitter).page
+    page.goto(f"/jobs/{job.id}")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".notice")).to_contain_text("Asked to stop")
+    expect(page.locator(".progress")).to_contain_text("asked to stop by alice")
+
+    Job.objects.update(
+        state="cancelled", holder=None, lease=None, finished_at=timezone.now(), code="cancelled_by",
+        error="Stopped.", version=9,
+    )  # fmt: skip
+
+    expect(page.locator(".hero .state")).to_have_text("cancelled")
+    expect(page.locator("main > .notice")).to_have_count(0)
+    expect(page.locator(".hero .notice")).to_have_text("Cancelled by alice. Stopped.")
+
+
+def test_a_new_tokens_secret_is_copied_whole(visit, submitter):
+    window = visit(submitter)
+    window.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = window.page
+    page.goto("/tokens")
+    page.get_by_label("Name").fill("ci")
+    page.get_by_role("button", name="Make the token").click()
+
+    page.get_by_role("button", name="Copy").click()
+
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert copied == page.locator("#secret").inner_text() and copied.startswith("mill_")
+
+
 def test_the_list_of_jobs_moves_too(visit, submitter):
     make_job("running", owner=submitter)
     page = visit(submitter).page
@@ -182,8 +219,12 @@ def test_every_place_of_an_operator_can_be_seen_on_a_telephone(visit, operator):
 def test_the_admin_runs_under_the_strict_policy(visit, operator):
     make_job("failed", owner=operator)
     page = visit(operator).page
+    page.goto("/jobs")
+    ours = page.locator(".top").evaluate(GROUND)
 
     for path in ("", "millrace_jobs/job/", "millrace_jobs/queue/add/", "auth/user/add/",
                  "django_celery_beat/periodictask/add/", "django_celery_results/taskresult/"):  # fmt: skip
         page.goto(f"/admin/{path}")
         expect(page.locator("#content")).to_be_visible()
+        expect(page.locator("#site-name")).to_have_text(re.compile("Millrace"))
+        assert page.locator("#header").evaluate(GROUND) == ours, "it wears our colours"

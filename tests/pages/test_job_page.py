@@ -10,7 +10,11 @@ from django.utils import timezone
 from jobs import events, results
 from jobs.attempt import Outcome
 from jobs.database import DJANGO
-from jobs.models import Item, Job, JobEvent, LogLine, Progress, Tombstone
+from jobs.holder import make_holder
+from jobs.lifecycle.cancel import cancel_jobs
+from jobs.lifecycle.finish import finish_jobs
+from jobs.lifecycle.rescue import rescue_expired
+from jobs.models import Item, Job, JobEvent, LogLine, Progress, Tombstone, Worker
 from jobs.pages.job_page import LOG_LINES
 from jobs.states import FINAL, Code, State
 from tests.factories import make_artifact, make_group, make_job
@@ -100,6 +104,70 @@ def test_the_timeline_tells_what_happened_in_order(page, submitter):
         "Attempt 3 started",
         "Succeeded",
     ]
+
+
+def titles_of(text: str) -> list[str]:
+    return re.findall(r'<li class="\w+"><strong>([^<]+)</strong>', text)
+
+
+def test_every_attempt_that_ended_badly_has_a_start(page, submitter):
+    begun = timezone.now() - timedelta(minutes=9)
+    job = make_job("running", owner=submitter, attempt=1, started_at=begun)
+    events.record([(job.id, "timed_out", 1, "", "too long")], db=DJANGO)
+    Job.objects.update(attempt=2, started_at=timezone.now())
+
+    text = text_of(page, job)
+
+    assert titles_of(text) == [
+        "Submitted",
+        "Attempt 1 started",
+        "Attempt 1 ran out of time",
+        "Attempt 2 started",
+    ]
+    assert JobEvent.objects.get().started_at == begun
+
+
+def test_who_had_asked_is_named_once_the_job_has_stopped(page, submitter):
+    job = make_job("running", owner=submitter)
+    cancel_jobs([job.id], actor="olga")
+    asked = text_of(page, job)
+    outcome = Outcome(
+        job=job.id, kind=job.kind, attempt=1, state=State.CANCELLED, code=Code.CANCELLED_BY,
+        error="Stopped because cancellation was asked.", was_troubled=True,
+    )  # fmt: skip
+    finish_jobs([outcome], holder=job.holder, db=DJANGO)
+
+    text = text_of(page, job)
+
+    assert "asked to stop by olga" in asked
+    assert "Cancelled by olga. Stopped because cancellation was asked." in text
+    assert titles_of(text)[-2:] == ["olga asked to stop it", "Stopped, as olga had asked"]
+
+
+def test_a_job_that_was_lost_on_its_way_to_a_stop_ends_as_cancelled(page, submitter):
+    job = make_job("running", owner=submitter, lease=timezone.now() - timedelta(minutes=1))
+    cancel_jobs([job.id], actor="olga")
+    rescue_expired()
+
+    assert titles_of(text_of(page, job))[-2:] == ["Attempt 1 lost its worker", "Cancelled, as olga had asked"]
+
+
+def test_operators_alone_see_where_a_job_runs(page, office, submitter):
+    worker = Worker.objects.create(
+        id=uuid4(), name="celery@mill", pid=1, version="", queues=[], kinds=[], slots=1
+    )
+    job = make_job("running", owner=submitter, holder=make_holder(worker.id, 4711))
+
+    assert "celery@mill, process 4711" in text_of(office, job)
+    assert "celery@mill" not in text_of(page, job)
+
+
+def test_a_lost_attempt_names_the_process_it_ran_on():
+    job = make_job("running", lease=timezone.now() - timedelta(minutes=1), holder=make_holder(uuid4(), 4711))
+
+    rescue_expired()
+
+    assert "process 4711" in JobEvent.objects.get(job=job, event="lost").detail
 
 
 def test_the_page_shows_the_newest_lines_and_a_link_to_all(page, submitter):

@@ -87,7 +87,11 @@ document.addEventListener("htmx:afterSwap", () => {
   if (!kept) return;
   const said = document.getElementById("said");
   const state = document.querySelector(".hero .state")?.textContent.trim();
-  if (said && state !== kept.state) said.textContent = state;
+  if (said && state !== kept.state) {
+    said.textContent = state;
+    // What was said about the state before it is true no more.
+    for (const notice of document.querySelectorAll("main > .notice")) notice.remove();
+  }
   const log = document.getElementById("log-lines");
   if (log) log.scrollTop = kept.scroll;
   for (const id of kept.folds) document.getElementById(id)?.setAttribute("open", "");
@@ -115,6 +119,21 @@ if (box) {
     box.select();
   });
   if (box.dataset.column) box.setSelectionRange(box.dataset.column - 1, box.value.length);
+}
+
+/* A secret is copied whole; where the browser does not let us (no https), it is marked to be copied by hand. */
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const secret = document.getElementById(button.dataset.copy);
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    getSelection().selectAllChildren(secret);
+    try {
+      await navigator.clipboard.writeText(secret.textContent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Marked: copy it now";
+    }
+  });
 }
 
 /* One more row in a table of inputs. */
