@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from jobs.text import span
+
 MOST_AT_ONCE = 1000
 """The gate looks at every job that holds a slot of a key when it hands on another."""
 KEY_CHARACTERS = 300
@@ -60,6 +62,16 @@ class Limit:
             raise ValueError(f"Limit({self.name!r}) limits nothing: give at_once, a rate, or both")
         if self.at_once is not None and not 1 <= self.at_once <= MOST_AT_ONCE:
             raise ValueError(f"Limit({self.name!r}, at_once={self.at_once}) must be 1 to {MOST_AT_ONCE:,}")
+
+    @property
+    def said(self) -> str:
+        """In words: `at most 3 at once for each host`."""
+        parts = [f"at most {self.at_once} at once"] if self.at_once else []
+        if self.rate:
+            starts = f"{self.rate.starts} start{'s' if self.rate.starts != 1 else ''}"
+            parts.append(f"at most {starts} in {span(self.rate.per)}")
+        whose = f"for each {self.name}" if self.by else f"for all that share “{self.name}”"
+        return f"{' and '.join(parts)} {whose}"
 
     def bound(self, payload: Any, owner: int) -> Bound | None:
         """What holds for one job; None if this limit is not about it."""

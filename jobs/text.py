@@ -1,10 +1,22 @@
-"""Text as PostgreSQL can keep it: no NUL, no half of a surrogate pair, and no more than is of use."""
+"""Text as PostgreSQL can keep it, and spans of time as one says them."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
 LIMIT = 20_000
 
 
 def storable(text: str, limit: int = LIMIT) -> str:
-    """The text with what the database refuses replaced, cut to `limit` characters."""
+    """The text without NUL and halves of surrogate pairs, which the database refuses, cut to `limit`."""
     return text[:limit].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def span(time: timedelta) -> str:
+    """A duration as one says it."""
+    for name, unit in UNITS:
+        if time >= unit and not time % unit:
+            number = time // unit
+            return f"{number} {name}{'s' if number != 1 else ''}"
+    return f"{time.total_seconds():g} s"

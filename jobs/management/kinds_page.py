@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from jobs.artifacts import ArtifactField, files_of
 from jobs.pages.schema import Schema, Shape, shapes_of
 from jobs.registry import Kind
+from jobs.text import span
 
 HEAD = """\
 # Kinds
 
-Written by `python manage.py {command}` from the declarations; do not edit it by hand. The words used
-here are in the [glossary](glossary.md); how to declare a kind is in [Add a kind](../howto/add-a-kind.md).
+Written by `.venv/bin/python manage.py {command}` from the declarations; do not edit it by hand. The
+words used here are in the [glossary](glossary.md); how to declare a kind is in
+[Add a kind](../howto/add-a-kind.md).
 """
 TYPES = {
     "string": "text",
@@ -30,7 +31,6 @@ RANGES = (
     ("minLength", "maxLength", "{} characters"),
     ("minItems", "maxItems", "{} of them"),
 )
-UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
 
 
 def page(kinds: list[Kind], apps: list[str]) -> str:
@@ -70,6 +70,8 @@ def facts(kind: Kind) -> Iterator[tuple[str, str]]:
     deaths = "`WORKER_DEATHS`" if kind.worker_deaths is None else str(kind.worker_deaths)
     yield "Lost workers", f"at most {deaths}"
     yield "Most in one claim", str(kind.batch)
+    for limit in kind.limits:
+        yield "Limit", limit.said
     if kind.items is not None:
         yield "Items", f"kept in the ledger, `{kind.policy}`"
 
@@ -127,15 +129,6 @@ def between(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return f"at most {high:,}" if low is None else f"at least {low:,}"
     return f"{low:,} to {high:,}"
-
-
-def span(time: timedelta) -> str:
-    """A duration as one says it."""
-    for name, unit in UNITS:
-        if time >= unit and not time % unit:
-            number = time // unit
-            return f"{number} {name}{'s' if number != 1 else ''}"
-    return f"{time.total_seconds():g} s"
 
 
 def cell(text: str) -> str:

@@ -16,7 +16,7 @@ from jobs.idempotency import Key
 from jobs.lifecycle.submit import Submitted, submit_job
 from jobs.owners import can_operate, teams
 from jobs.pages.fields import moment
-from jobs.pages.form import form_class, payload_of, show_problems
+from jobs.pages.form import form_class, payload_of, problems_beside, show_problems
 from jobs.registry import Kind
 
 if TYPE_CHECKING:
@@ -82,8 +82,10 @@ class Asking:
         return cls(kind, form_class(kind)(data, files), how, secrets.token_urlsafe(16))
 
     def is_valid(self) -> bool:
-        """Whether the boxes are filled in well; whether the payload fits is judged on submit."""
+        """Whether the boxes are filled in well; whether the whole payload fits is judged on submit."""
         is_valid = self.form.is_valid() & self.how.is_valid()
+        if not is_valid:
+            show_problems(self.form, problems_beside(self.form, self.kind))
         self.key = self.how.cleaned_data.get("key") or self.key
         return is_valid
 

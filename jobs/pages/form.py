@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.serializers.json import DjangoJSONEncoder
+from uuid_utils.compat import uuid7
 
 from jobs.artifacts import files_of, store_upload
 from jobs.errors import BadPayload, BadUpload, Problem
@@ -33,15 +34,53 @@ def generated_form(kind: Kind) -> type[forms.Form]:
 def payload_of(form: forms.Form, kind: Kind, owner: User) -> Any:
     """The payload that a valid form asks for; its uploads are stored in the caller's transaction.
 
-    Raises BadPayload, with the place of what does not fit. What was left empty takes the model's default.
+    Raises BadPayload, with the place of all that does not fit. What was left empty takes the model's default.
     """
+    problems: list[Problem] = []
+    given = given_by(form, kind)
+    for key, value in given.items():
+        try:
+            given[key] = stored(kind, key, value, owner)
+        except BadPayload as error:
+            problems += error.problems
+            given[key] = unstored(value)
+    try:
+        payload = kind.validate_json(json.dumps(given, cls=DjangoJSONEncoder))
+    except BadPayload as error:
+        problems += error.problems
+    if problems:
+        raise BadPayload(kind.name, problems)
+    return payload
+
+
+def given_by(form: forms.Form, kind: Kind) -> dict[str, Any]:
+    """What the boxes that are filled in well say."""
     shapes = {shape.key: shape for shape in shapes_of(kind.payload)}
-    given = {
-        key: stored(kind, key, value, owner)
-        for key, value in form.cleaned_data.items()
-        if not is_left_out(shapes.get(key), value)
-    }
-    return kind.validate_json(json.dumps(given, cls=DjangoJSONEncoder))
+    return {key: value for key, value in form.cleaned_data.items() if not is_left_out(shapes.get(key), value)}
+
+
+def problems_beside(form: forms.Form, kind: Kind) -> list[Problem]:
+    """What the payload's model says about the boxes that are filled in well, where others are not.
+
+    So that one round shows everything. What is about no single box is left for when all of them are well.
+    """
+    given = {key: unstored(value) for key, value in given_by(form, kind).items()}
+    try:
+        kind.validate_json(json.dumps(given, cls=DjangoJSONEncoder))
+    except BadPayload as error:
+        return [
+            problem
+            for problem in error.problems
+            if problem.where and problem.where[0] in form.fields and problem.where[0] not in form.errors
+        ]
+    return []
+
+
+def unstored(value: Any) -> Any:
+    """An uploaded file as the id that an artifact would have; nothing is kept of it."""
+    if isinstance(value, list):
+        return [unstored(one) for one in value]
+    return str(uuid7()) if isinstance(value, UploadedFile) else value
 
 
 def is_left_out(shape: Shape | None, value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Annotated
 from uuid import UUID
@@ -13,6 +14,7 @@ from django.db import connections
 from pydantic import AfterValidator, BaseModel, Field
 
 from jobs.artifacts import ArtifactField
+from jobs.limit import Limit, Rate
 from jobs.models import Artifact, ArtifactUse, Job
 from tests.factories import give
 from tests.pages.conftest import at_the_door
@@ -99,6 +101,43 @@ def test_a_bad_form_keeps_what_was_typed_and_says_why_at_the_field(page, declare
     assert f'value="{typed}"' in text and 'value="kept as it was"' in text
     assert why in re.search(r'id="id_number_error">(.*?)</div>', text, re.S)[1]
     assert not Job.objects.exists()
+
+
+def errors_at(text: str, field: str) -> str:
+    return re.search(rf'id="id_{field}_error">(.*?)</div>', text, re.S)[1]
+
+
+class Two(BaseModel):
+    number: Annotated[int, AfterValidator(even)]
+    source: Annotated[UUID, ArtifactField(accept=("image/png",))]
+    word: str = "hello"
+
+
+def test_everything_wrong_is_shown_in_one_round(office, declare):
+    declare(Two)
+    sent = {"number": "3", "word": "x", "how-priority": "700", "source": picture("a.png")}
+
+    refused = office.post(URL, sent).content.decode()
+    without_file = office.post(URL, {"number": "3", "how-priority": "7"}).content.decode()
+    bad_file = office.post(URL, {"number": "3", "source": picture("a.png", b"no picture")}).content.decode()
+
+    assert "Is odd" in errors_at(refused, "number") and "100" in errors_at(refused, "how-priority")
+    assert "Is odd" in errors_at(without_file, "number") and "required" in errors_at(without_file, "source")
+    assert "Is odd" in errors_at(bad_file, "number") and errors_at(bad_file, "source")
+    assert not Job.objects.exists() and not Artifact.objects.exists()
+
+
+def test_limits_are_told_beside_the_form(page, declare):
+    limits = [
+        Limit("host", by=lambda payload, owner: payload.word, at_once=3),
+        Limit("gate", rate=Rate(100, timedelta(minutes=1))),
+    ]
+    declare(Payload, limits=limits)
+
+    text = page.get(URL).content.decode()
+
+    assert "At most 3 at once for each host" in text
+    assert "At most 100 starts in 1 minute for all that share “gate”" in text
 
 
 def test_a_second_click_is_the_same_job(page, declare):
