@@ -52,7 +52,7 @@ lint:  ## style, types, import contracts
 	$(call setup,--dev)
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy jobs workers core celery_app.py
+	@$(RUN) -m mypy jobs workers core celery_app.py manage.py client/src
 	@$(dir $(RUN))lint-imports
 
 requirements:  ## compile the pins anew             (uv)

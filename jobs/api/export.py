@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from itertools import chain
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -25,10 +26,18 @@ FILTER = Query("", max_length=LONGEST, description="Which: `state:failed kind:im
 
 
 @router.get("/jobs/export", auth=READ, response={200: str}, summary="Export jobs")
-def export(request: HttpRequest, filter: str = FILTER) -> StreamingHttpResponse:
-    """Every job of the list, whole, as JSON Lines: one after the other, however many there are."""
+def export(
+    request: HttpRequest,
+    filter: str = FILTER,
+    after: UUID | None = Query(None, description="The id of the last job you have: only those that follow."),
+) -> StreamingHttpResponse:
+    """Every job of the list, whole, as JSON Lines, the newest first, however many there are.
+
+    Where the stream broke off it goes on with the last `id` that arrived as `after`.
+    """
     wanted = search(filter, user=request.user)
-    found = chunks(wanted.apply(visible_jobs(request.user)), of=wanted.text)
+    jobs = wanted.apply(visible_jobs(request.user))
+    found = chunks(jobs.filter(id__lt=after) if after else jobs, of=wanted.text)
     first = next(found, [])  # what is wrong is a problem; later there is only breaking off
     lines = map(as_lines, chain([first], found))
     body = later(lines) if isinstance(request, ASGIRequest) else lines

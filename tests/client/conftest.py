@@ -31,10 +31,14 @@ def millrace(web: WebProcess, token: str) -> Iterator[Client]:
 
 
 class Lossy:
-    """Passes every request on to the real server; loses the first `lost` answers, or gives them a status."""
+    """Passes every request on to the real server; loses the first `lost` answers, or gives them a status.
+
+    What is read (GET) arrives up to the middle of it instead, and then the connection is cut.
+    """
 
     def __init__(self, url: str, lost: int, *, status: int | None) -> None:
         self.keys: list[str] = []
+        self.read: list[str] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,6 +60,17 @@ class Lossy:
                 self.send_header("Retry-After", "0")
                 self.end_headers()
                 self.wfile.write(answer.content)
+
+            def do_GET(self) -> None:
+                answer = httpx2.get(url + self.path, headers={"Authorization": self.headers["Authorization"]})
+                outer.read.append(self.path)
+                is_cut = len(outer.read) <= lost
+                self.send_response(answer.status_code)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content[: len(answer.content) // 2] if is_cut else answer.content)
+                self.close_connection = is_cut
 
             def log_message(self, *arguments: Any) -> None:
                 pass

@@ -198,6 +198,41 @@ def test_an_export_of_several_chunks_is_whole(millrace: Client, submitter: User)
     assert len({line["id"] for line in millrace.export()}) == 230
 
 
+def test_an_export_that_is_cut_goes_on_where_it_was(
+    lossy: Callable[..., Lossy], token: str, submitter: User
+) -> None:
+    made = [str(make_job("failed", owner=submitter).id) for _ in range(20)]
+    proxy = lossy(3)
+
+    with Client(proxy.url, token, retries=QUICK) as millrace:
+        found = [line["id"] for line in millrace.export("state:failed")]
+
+    assert found == made[::-1]
+    assert len(proxy.read) == 4 and "after=" not in proxy.read[0]
+    assert all("after=" in path for path in proxy.read[1:])
+
+
+def test_an_export_that_brings_nothing_more_is_given_up(
+    lossy: Callable[..., Lossy], token: str, submitter: User
+) -> None:
+    make_job("failed", owner=submitter)
+
+    with Client(lossy(9).url, token, retries=QUICK) as millrace, pytest.raises(Unreachable):
+        list(millrace.export())
+
+
+def test_the_asynchronous_export_goes_on_too(
+    lossy: Callable[..., Lossy], token: str, submitter: User
+) -> None:
+    made = [str(make_job("failed", owner=submitter).id) for _ in range(20)]
+
+    async def read() -> list[str]:
+        async with AsyncClient(lossy(2).url, token, retries=QUICK) as millrace:
+            return [line["id"] async for line in millrace.export()]
+
+    assert asyncio.run(read()) == made[::-1]
+
+
 def test_log_and_events_tell_the_story_to_its_end(millrace: Client, submitter: User) -> None:
     row = make_job("queued", owner=submitter)
     LogLine.objects.create(job=row, attempt=1, at=row.created_at, level="info", text="one\u2028line")

@@ -26,6 +26,17 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = TIMEOUT_SECONDS
 
+    @property
+    def address(self) -> dict[str, Any]:
+        """Where it goes and what goes with it, besides a body."""
+        return {
+            "method": self.method,
+            "url": self.path,
+            "params": dict(self.params),
+            "headers": dict(self.headers),
+            "timeout": self.timeout,
+        }
+
 
 def address_of(url: str | None, token: str | None) -> tuple[str, dict[str, str]]:
     """Where to send requests, and their headers; ValueError if nobody said it."""
@@ -74,8 +85,9 @@ def list_jobs(filter: str, cursor: str, size: int) -> Ask:
     return Ask("GET", f"{BASE}/jobs", params={name: value for name, value in params.items() if value})
 
 
-def export(filter: str) -> Ask:
-    return Ask("GET", f"{BASE}/jobs/export", params={"filter": filter} if filter else {})
+def export(filter: str, after: str) -> Ask:
+    params = {"filter": filter, "after": after}
+    return Ask("GET", f"{BASE}/jobs/export", params={name: value for name, value in params.items() if value})
 
 
 def act(id: str, verb: str, key: str | None, body: Mapping[str, Any] | None = None) -> Ask:

@@ -15,10 +15,10 @@ from typing import IO, Any, Self
 import httpx2
 
 from millrace_client import asks
+from millrace_client.answers import body_of, failure_of, pause_of, told_by
 from millrace_client.asks import Ask
-from millrace_client.client import body_of, pause_of, told_by
 from millrace_client.errors import JobFailed, MillraceError, Problem, StillGoing, Unreachable, problem_of
-from millrace_client.retries import Retries, is_passing
+from millrace_client.retries import Retries, Tries
 from millrace_client.shapes import About, Artifact, Event, JobState, LogLine, Result
 from millrace_client.stream import Lines, Reader
 
@@ -81,10 +81,23 @@ class AsyncClient:
             cursor = page["next"]
 
     async def export(self, filter: str = "") -> AsyncIterator[dict[str, Any]]:
-        """All that fit, whole, from one stream. Raises BadFilter; Unreachable if it breaks off."""
-        async with self._stream(asks.export(filter)) as response:
-            async for line in lines_of(response):
-                yield json.loads(line)
+        """All that fit, whole, the newest first; after a break it goes on where it was.
+
+        Raises BadFilter; Unreachable once there is no answer any more.
+        """
+        last, tries = "", Tries(self.retries)
+        while True:
+            try:
+                async with self._stream(asks.export(filter, last)) as response:
+                    async for line in lines_of(response):
+                        told = json.loads(line)
+                        last = told["id"]
+                        tries.went_on()
+                        yield told
+                return
+            except (Problem, Unreachable) as error:
+                pause = tries.pause(error)
+            await asyncio.sleep(pause)
 
     async def upload(
         self, file: str | Path | IO[bytes], *, name: str | None = None, key: str | None = None
@@ -106,33 +119,22 @@ class AsyncClient:
 
     async def send(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> httpx2.Response:
         """Send a request until it is answered for good; raises Problem or Unreachable."""
-        tried = 0
+        tries = Tries(self.retries)
         while True:
-            tried += 1
+            if file is not None:
+                file[1].seek(0)
             try:
-                if file is not None:
-                    file[1].seek(0)
                 response = await self._http.request(
-                    ask.method, ask.path, json=ask.json, params=dict(ask.params), headers=dict(ask.headers),
-                    timeout=ask.timeout, files={"file": file} if file else None,
-                )  # fmt: skip
+                    **ask.address, json=ask.json, files={"file": file} if file else None
+                )
             except httpx2.TransportError as error:
-                pause = self.retries.pause(tried)
-                if pause is None:
-                    raise Unreachable(f"{self.url} did not answer, {tried} times: {error}") from error
+                unheard = f"{self.url} did not answer, {tries.tried + 1} times: {error}"
+                pause = tries.pause(Unreachable(unheard))
             else:
-                if response.is_redirect:
-                    raise Unreachable(
-                        f"{self.url} leads to {response.headers['Location']}: give that address."
-                    )
-                if response.status_code < 400:
+                failure = failure_of(response, self.url)
+                if failure is None:
                     return response
-                failure = problem_of(response.status_code, body_of(response))
-                pause = None
-                if is_passing(failure.status, failure.code):
-                    pause = self.retries.pause(tried, response.headers.get("Retry-After"))
-                if pause is None:
-                    raise failure
+                pause = tries.pause(failure, response.headers.get("Retry-After"))
             await asyncio.sleep(pause)
 
     async def _json(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> Any:
@@ -141,10 +143,7 @@ class AsyncClient:
     @asynccontextmanager
     async def _stream(self, ask: Ask) -> AsyncIterator[httpx2.Response]:
         try:
-            async with self._http.stream(
-                ask.method, ask.path, params=dict(ask.params), headers=dict(ask.headers), timeout=ask.timeout,
-                follow_redirects=True,
-            ) as response:  # fmt: skip
+            async with self._http.stream(**ask.address, follow_redirects=True) as response:
                 if response.status_code >= 400:
                     await response.aread()
                     raise problem_of(response.status_code, body_of(response))
@@ -235,29 +234,22 @@ class AsyncJob(About):
 
     async def events(self, last_id: str | None = None) -> AsyncIterator[Event]:
         """What happens to it, as it happens, until it has ended; after a break it goes on where it was."""
-        reader, tried = Reader(last_id), 0
+        reader, tries = Reader(last_id), Tries(self._client.retries)
         while True:
+            failure: MillraceError = Unreachable(f"The events of job {self.id} broke off before their end.")
             try:
                 async with self._client._stream(asks.events(self.id, reader.last)) as response:
                     if response.status_code == 204:
                         return
                     async for line in lines_of(response):
                         if event := reader.take(line):
-                            tried = 0
+                            tries.went_on()
                             yield event
                             if event.name == "end":
                                 return
             except (Problem, Unreachable) as error:
-                if isinstance(error, Problem) and not is_passing(error.status, error.code):
-                    raise
-                failure: MillraceError = error
-            else:
-                failure = Unreachable(f"The events of job {self.id} broke off before their end.")
-            tried += 1
-            pause = self._client.retries.pause(tried)
-            if pause is None:
-                raise failure
-            await asyncio.sleep(pause)
+                failure = error
+            await asyncio.sleep(tries.pause(failure))
 
 
 async def lines_of(response: httpx2.Response) -> AsyncIterator[str]:

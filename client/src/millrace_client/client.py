@@ -14,9 +14,10 @@ from typing import IO, Any, Self
 import httpx2
 
 from millrace_client import asks
+from millrace_client.answers import body_of, failure_of, pause_of, told_by
 from millrace_client.asks import Ask
 from millrace_client.errors import JobFailed, MillraceError, Problem, StillGoing, Unreachable, problem_of
-from millrace_client.retries import Retries, is_passing
+from millrace_client.retries import Retries, Tries
 from millrace_client.shapes import About, Artifact, Event, JobState, LogLine, Result
 from millrace_client.stream import Lines, Reader
 
@@ -78,10 +79,23 @@ class Client:
             cursor = page["next"]
 
     def export(self, filter: str = "") -> Iterator[dict[str, Any]]:
-        """All that fit, whole, from one stream. Raises BadFilter; Unreachable if it breaks off."""
-        with self._stream(asks.export(filter)) as response:
-            for line in lines_of(response):
-                yield json.loads(line)
+        """All that fit, whole, the newest first; after a break it goes on where it was.
+
+        Raises BadFilter; Unreachable once there is no answer any more.
+        """
+        last, tries = "", Tries(self.retries)
+        while True:
+            try:
+                with self._stream(asks.export(filter, last)) as response:
+                    for line in lines_of(response):
+                        told = json.loads(line)
+                        last = told["id"]
+                        tries.went_on()
+                        yield told
+                return
+            except (Problem, Unreachable) as error:
+                pause = tries.pause(error)
+            time.sleep(pause)
 
     def upload(
         self, file: str | Path | IO[bytes], *, name: str | None = None, key: str | None = None
@@ -102,33 +116,22 @@ class Client:
 
     def send(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> httpx2.Response:
         """Send a request until it is answered for good; raises Problem or Unreachable."""
-        tried = 0
+        tries = Tries(self.retries)
         while True:
-            tried += 1
+            if file is not None:
+                file[1].seek(0)
             try:
-                if file is not None:
-                    file[1].seek(0)
                 response = self._http.request(
-                    ask.method, ask.path, json=ask.json, params=dict(ask.params), headers=dict(ask.headers),
-                    timeout=ask.timeout, files={"file": file} if file else None,
-                )  # fmt: skip
+                    **ask.address, json=ask.json, files={"file": file} if file else None
+                )
             except httpx2.TransportError as error:
-                pause = self.retries.pause(tried)
-                if pause is None:
-                    raise Unreachable(f"{self.url} did not answer, {tried} times: {error}") from error
+                unheard = f"{self.url} did not answer, {tries.tried + 1} times: {error}"
+                pause = tries.pause(Unreachable(unheard))
             else:
-                if response.is_redirect:
-                    raise Unreachable(
-                        f"{self.url} leads to {response.headers['Location']}: give that address."
-                    )
-                if response.status_code < 400:
+                failure = failure_of(response, self.url)
+                if failure is None:
                     return response
-                failure = problem_of(response.status_code, body_of(response))
-                pause = None
-                if is_passing(failure.status, failure.code):
-                    pause = self.retries.pause(tried, response.headers.get("Retry-After"))
-                if pause is None:
-                    raise failure
+                pause = tries.pause(failure, response.headers.get("Retry-After"))
             time.sleep(pause)
 
     def _json(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> Any:
@@ -137,10 +140,7 @@ class Client:
     @contextmanager
     def _stream(self, ask: Ask) -> Iterator[httpx2.Response]:
         try:
-            with self._http.stream(
-                ask.method, ask.path, params=dict(ask.params), headers=dict(ask.headers), timeout=ask.timeout,
-                follow_redirects=True,
-            ) as response:  # fmt: skip
+            with self._http.stream(**ask.address, follow_redirects=True) as response:
                 if response.status_code >= 400:
                     response.read()
                     raise problem_of(response.status_code, body_of(response))
@@ -230,29 +230,22 @@ class Job(About):
 
     def events(self, last_id: str | None = None) -> Iterator[Event]:
         """What happens to it, as it happens, until it has ended; after a break it goes on where it was."""
-        reader, tried = Reader(last_id), 0
+        reader, tries = Reader(last_id), Tries(self._client.retries)
         while True:
+            failure: MillraceError = Unreachable(f"The events of job {self.id} broke off before their end.")
             try:
                 with self._client._stream(asks.events(self.id, reader.last)) as response:
                     if response.status_code == 204:
                         return
                     for line in lines_of(response):
                         if event := reader.take(line):
-                            tried = 0
+                            tries.went_on()
                             yield event
                             if event.name == "end":
                                 return
             except (Problem, Unreachable) as error:
-                if isinstance(error, Problem) and not is_passing(error.status, error.code):
-                    raise
-                failure: MillraceError = error
-            else:
-                failure = Unreachable(f"The events of job {self.id} broke off before their end.")
-            tried += 1
-            pause = self._client.retries.pause(tried)
-            if pause is None:
-                raise failure
-            time.sleep(pause)
+                failure = error
+            time.sleep(tries.pause(failure))
 
 
 def lines_of(response: httpx2.Response) -> Iterator[str]:
@@ -260,25 +253,3 @@ def lines_of(response: httpx2.Response) -> Iterator[str]:
     lines = Lines()
     for piece in response.iter_bytes():
         yield from lines.take(piece)
-
-
-def told_by(response: httpx2.Response) -> Any:
-    """The body of a good answer; raises Unreachable where somebody else than Millrace answered."""
-    found = body_of(response)
-    if found is None:
-        raise Unreachable(f"What answered at {response.url} is not Millrace.")
-    return found
-
-
-def body_of(response: httpx2.Response) -> Any:
-    """The body if it is JSON; a proxy's page is not."""
-    try:
-        return response.json()
-    except ValueError:
-        return None
-
-
-def pause_of(response: httpx2.Response) -> float:
-    """When to look again at a job that the server did not wait for."""
-    found = response.headers.get("Retry-After", "")
-    return float(found) if found.isdigit() else 1.0
