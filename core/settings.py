@@ -365,6 +365,10 @@ OPERATOR_NAME = env.str("OPERATOR_NAME", default="")
 """The operator that `manage.py prepare` makes sure of; empty = none."""
 OPERATOR_PASSWORD = env.str("OPERATOR_PASSWORD", default="")
 """Their password when they are made; empty = one is made up and printed once."""
+ADMIN_NAME = env.str("ADMIN_NAME", default="")
+"""The admin that `manage.py prepare` makes sure of; empty = none."""
+ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
+"""Their password when they are made; empty = one is made up and printed once."""
 
 # -- Logs ------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from core.embedded.errors import EmbeddedError
 from core.embedded.launch import NOBODY
 from core.embedded.postgres import Postgres
-from core.supervisor.system import OPERATOR, System
+from core.supervisor.system import ADMIN, OPERATOR, System
 
 NAME_WIDTH = 20
 WHERE_WIDTH = 22
@@ -53,6 +53,7 @@ def address(system: System) -> str:
     rows = {
         "Open": system.variables["PUBLIC_URL"],
         "Sign in": f"{OPERATOR} / {system.operator_password}",
+        "Admin": f"{ADMIN} / {system.admin_password}",
         "Flower": f"{system.variables['PUBLIC_URL']}/flower/",
         "Mail": f"{system.folder / 'mail'} keeps every message" if system.mail else "sent by EMAIL_URL",
         "Logs": str(system.folder / "log"),

@@ -15,7 +15,8 @@ from core.embedded.redis import Redis
 from core.embedded.server import Server
 from core.supervisor import memory, programs
 
-OPERATOR = "operator"
+OPERATOR, ADMIN = "operator", "admin"
+"""Who may sign in at first: each is named after the one role they have."""
 ADDRESSES = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "EMAIL_URL")
 BYTES_OF_A_PASSWORD = 9
 
@@ -45,6 +46,7 @@ class System:
     flower: programs.Flower
     mail: programs.Listening | None
     operator_password: str
+    admin_password: str
     external: list[str] = field(default_factory=list)
 
     @property
@@ -74,7 +76,7 @@ def plan(wishes: Wishes) -> System:
     if "EMAIL_URL" not in given:
         mail = programs.make_mail_sink(logs, folder / "mail", ports.choose("mail"))
         made["EMAIL_URL"] = f"smtp://{LOOPBACK}:{mail.port}"
-    password = memory.secret(folder, "operator", size=BYTES_OF_A_PASSWORD)
+    passwords = {name: memory.secret(folder, name, size=BYTES_OF_A_PASSWORD) for name in (OPERATOR, ADMIN)}
     variables = {
         "PUBLIC_URL": wishes.environment.get("PUBLIC_URL") or f"http://{LOOPBACK}:{web_port}",
         "SECRET_KEY": wishes.environment.get("SECRET_KEY") or memory.secret(folder, "secret_key"),
@@ -85,7 +87,13 @@ def plan(wishes: Wishes) -> System:
     }
     if apps := wishes.environment.get("EXTRA_APPS"):
         variables["EXTRA_APPS"] = apps  # a command in another terminal knows the same kinds
-    only_here = {**variables, "OPERATOR_NAME": OPERATOR, "OPERATOR_PASSWORD": password}
+    only_here = {
+        **variables,
+        "OPERATOR_NAME": OPERATOR,
+        "OPERATOR_PASSWORD": passwords[OPERATOR],
+        "ADMIN_NAME": ADMIN,
+        "ADMIN_PASSWORD": passwords[ADMIN],
+    }
     return System(
         folder=folder,
         variables=variables,
@@ -96,7 +104,8 @@ def plan(wishes: Wishes) -> System:
         beat=programs.make_beat(logs, variables),
         flower=programs.make_flower(logs, variables, flower_port),
         mail=mail,
-        operator_password=password,
+        operator_password=passwords[OPERATOR],
+        admin_password=passwords[ADMIN],
         external=sorted(given),
     )
 

@@ -14,7 +14,8 @@ from django.core.files.storage import storages
 from django.core.management import CommandError
 from django.db import OperationalError, connection
 
-from core.management.commands.prepare import make_operator, wait_for_database
+from core.management.commands.prepare import make_person, wait_for_database
+from jobs.owners import ADMIN, OPERATOR
 from tests.commands.conftest import Run
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,8 @@ def start(url: str, tmp_path: Path) -> "subprocess.Popen[str]":
         "DATABASE_URL": url,
         "OPERATOR_NAME": "olga",
         "OPERATOR_PASSWORD": "",
+        "ADMIN_NAME": "anna",
+        "ADMIN_PASSWORD": "",
         "MEDIA_DIR": str(tmp_path / "m"),
     }
     return subprocess.Popen(
@@ -52,7 +55,8 @@ def test_two_at_once_make_an_empty_database_ready(empty_database: str, tmp_path:
     told = [process.communicate(timeout=120) for process in both]
 
     assert [process.returncode for process in both] == [0, 0], told
-    assert sum("Sign in as olga with" in out for out, _ in told) == 1
+    for name in ("olga", "anna"):
+        assert sum(f"Sign in as {name} with" in out for out, _ in told) == 1
     with psycopg.connect(empty_database) as connection:
         rows = connection.execute("SELECT is_staff FROM auth_user WHERE username = 'olga'").fetchall()
         assert connection.execute("SELECT count(*) FROM millrace_job").fetchone() == (0,)
@@ -61,19 +65,29 @@ def test_two_at_once_make_an_empty_database_ready(empty_database: str, tmp_path:
 
 @pytest.mark.django_db
 def test_an_operator_gets_the_given_password_once_and_keeps_their_own() -> None:
-    assert make_operator("olga", "first-password") == ""
-    assert make_operator("olga", "second-password") == ""
+    assert make_person("olga", "first-password", role=OPERATOR) == ""
+    assert make_person("olga", "second-password", role=ADMIN) == ""
 
     olga = User.objects.get(username="olga")
     assert olga.check_password("first-password")
+    assert [group.name for group in olga.groups.all()] == [OPERATOR]
     assert olga.has_perm("millrace_jobs.operate_job")
+    assert not olga.has_perm("auth.change_user") and not olga.is_superuser
     assert olga.is_staff
-    assert not olga.is_superuser
+
+
+@pytest.mark.django_db
+def test_an_admin_is_another_person_with_all_that_and_the_people() -> None:
+    make_person("root", "a-password", role=ADMIN)
+
+    root = User.objects.get(username="root")
+    assert [group.name for group in root.groups.all()] == [ADMIN]
+    assert root.has_perms(["millrace_jobs.operate_job", "auth.change_user"])
 
 
 @pytest.mark.django_db
 def test_a_password_is_made_up_where_none_was_given() -> None:
-    made_up = make_operator("olga", "")
+    made_up = make_person("olga", "", role=OPERATOR)
 
     assert len(made_up) >= 12
     assert User.objects.get(username="olga").check_password(made_up)
@@ -83,7 +97,7 @@ def test_a_password_is_made_up_where_none_was_given() -> None:
 def test_it_is_safe_to_run_again_and_makes_the_folder(run: Run, files: Path) -> None:
     assert not files.exists()
 
-    ran = run("prepare", "--operator", "")
+    ran = run("prepare", "--operator", "", "--admin", "")
 
     assert (ran.code, ran.out) == (0, "Ready.\n")
     assert files.is_dir()

@@ -183,7 +183,9 @@ def test_the_operator_of_the_sign_in_is_made_by_the_preparation_alone(tmp_path: 
     told = system.preparation.environment()
 
     assert (told["OPERATOR_NAME"], told["OPERATOR_PASSWORD"]) == ("operator", system.operator_password)
-    assert "OPERATOR_PASSWORD" not in system.variables
+    assert (told["ADMIN_NAME"], told["ADMIN_PASSWORD"]) == ("admin", system.admin_password)
+    assert system.admin_password != system.operator_password
+    assert not {"OPERATOR_PASSWORD", "ADMIN_PASSWORD"} & set(system.variables)
 
 
 def test_a_folder_of_somebody_else_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,7 @@ def make_system(folder: Path) -> System:
         flower=Flower("flower", logs, variables, "-c", SERVE, str(flower), port=flower),
         mail=Listening("mail", logs, variables, "-c", SERVE, str(mail), port=mail),
         operator_password="secret",
+        admin_password="another",
     )
 
 

@@ -1,4 +1,4 @@
-"""Make everything ready: wait for the database, migrate, make folders and, if asked, an operator."""
+"""Make everything ready: wait for the database, migrate, make folders and, if asked, sign-ins."""
 
 from __future__ import annotations
 
@@ -38,16 +38,26 @@ class Command(BaseCommand):
             default=settings.OPERATOR_NAME,
             help="make sure that this operator exists (OPERATOR_NAME); a new one gets OPERATOR_PASSWORD",
         )
+        parser.add_argument(
+            "--admin",
+            metavar="NAME",
+            default=settings.ADMIN_NAME,
+            help="make sure that this admin exists (ADMIN_NAME); a new one gets ADMIN_PASSWORD",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One step after the other; each says what it did."""
         wait_for_database(options["wait"])
         migrate(verbosity=options["verbosity"])
         make_folders()
-        if options["operator"]:
-            made_up = make_operator(options["operator"], settings.OPERATOR_PASSWORD)
+        wanted = {
+            OPERATOR: (options["operator"], settings.OPERATOR_PASSWORD),
+            ADMIN: (options["admin"], settings.ADMIN_PASSWORD),
+        }
+        for role, (name, password) in wanted.items():
+            made_up = make_person(name, password, role=role) if name else ""
             if made_up:
-                self.stdout.write(f"Sign in as {options['operator']} with {made_up} (shown this once).")
+                self.stdout.write(f"Sign in as {name} with {made_up} (shown this once).")
         self.stdout.write("Ready.")
 
 
@@ -109,10 +119,11 @@ def make_folders() -> None:
             ) from error
 
 
-def make_operator(name: str, password: str) -> str:
-    """Make sure of an operator who may also use the admin; the password that was made up, or nothing.
+def make_person(name: str, password: str, *, role: str) -> str:
+    """Make sure of somebody with that role; the password that was made up, or nothing.
 
-    Somebody who exists keeps the password and the rights they have.
+    They may open the admin, which shows them what their role may see. Somebody who exists keeps the password
+    and the rights they have.
     """
     model = get_user_model()
     user, is_new = model.objects.get_or_create(**{model.USERNAME_FIELD: name})  # type: ignore[arg-type]
@@ -122,5 +133,5 @@ def make_operator(name: str, password: str) -> str:
     user.set_password(password or made_up)
     user.is_staff = True
     user.save()
-    user.groups.add(*Group.objects.filter(name__in=[OPERATOR, ADMIN]))
+    user.groups.add(*Group.objects.filter(name=role))
     return made_up
