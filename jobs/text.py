@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
+from pathlib import Path
 
+MANAGE = ".venv/bin/python manage.py" if Path(sys.prefix).name == ".venv" else "python manage.py"
+"""How a command is typed here: `make` keeps its Python in `.venv`; a container has one."""
 UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
 LIMIT = 20_000
 

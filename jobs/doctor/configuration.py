@@ -12,6 +12,7 @@ from jobs.doctor.finding import Finding, Seen, problem, warning
 from jobs.doctor.mask import mask
 from jobs.doctor.words import counted, some
 from jobs.elsewhere import is_loopback
+from jobs.text import MANAGE
 
 ELSEWHERE = {
     *(f"millrace.E00{number}" for number in range(1, 5)),  # Times
@@ -46,7 +47,7 @@ def wrong(found: CheckMessage) -> Finding:
     return problem(
         f"configuration.{found.id or 'error'}",
         f"{mask(str(found.msg))} ({found.id})",
-        why="`python manage.py check --deploy` stops here; so should a deployment.",
+        why=f"`{MANAGE} check --deploy` stops here; so should a deployment.",
         remedy=mask(str(found.hint or "see the message")),
     )
 
@@ -58,5 +59,5 @@ def advice(warnings: list[CheckMessage]) -> Iterator[Finding]:
             "configuration.warnings",
             f"{counted(len(warnings), 'warning')}: {some(sorted({str(found.id) for found in warnings}))}.",
             why="Mostly ways in which a browser could be made to betray its user.",
-            remedy="python manage.py check --deploy",
+            remedy=f"{MANAGE} check --deploy",
         )

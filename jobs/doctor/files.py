@@ -12,6 +12,7 @@ from django.core.files.storage import FileSystemStorage, storages
 
 from jobs.doctor.finding import Finding, Seen, problem, warning
 from jobs.doctor.words import size
+from jobs.text import MANAGE
 
 LITTLE_BYTES, TOO_LITTLE_BYTES = 2 * 1024**3, 256 * 1024**2
 """Free space: below which it is a warning, and below which a problem."""
@@ -53,6 +54,6 @@ def little(there: Path, free: int) -> Iterator[Finding]:
             "files.space",
             f"{size(free)} free where files are kept.",
             why="When it is full, uploads are refused and jobs that make files fail.",
-            remedy="python manage.py submit cleanup.run --payload '{\"dry_run\": false}'"
+            remedy=f"{MANAGE} submit cleanup.run --payload '{{\"dry_run\": false}}'"
             f"   (what fills it: du -xhd1 {there})",
         )

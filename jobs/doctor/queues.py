@@ -17,6 +17,7 @@ from jobs.doctor.looking import looking
 from jobs.doctor.words import counted, some, span
 from jobs.doctor.workers import START
 from jobs.lifecycle.known import LIVE, held, silent_seconds
+from jobs.text import MANAGE
 
 MOST = 1000
 LOOK_AGAIN_SECONDS = 1.0
@@ -124,7 +125,7 @@ def paused(lines: list[Line]) -> Iterator[Finding]:
                 f"{line.queue} is paused{since} by {line.paused_by or 'somebody'}, with {line.many} waiting"
                 + (f": {line.reason}." if line.reason else "."),
                 why="None of them starts until somebody resumes it.",
-                remedy=f"python manage.py resume {line.queue}",
+                remedy=f"{MANAGE} resume {line.queue}",
             )
 
 
@@ -137,7 +138,7 @@ def stranded(kinds: list[tuple[str, str, int]]) -> Iterator[Finding]:
             f"Wait for a worker that knows their kind: {told}.",
             why="No running worker of their queue can do them.",
             remedy="Start workers of the version that accepted them, with the same EXTRA_APPS; or cancel"
-            " them: python manage.py jobs --state queued --kind KIND, then python manage.py cancel ID",
+            f" them: {MANAGE} jobs --state queued --kind KIND, then {MANAGE} cancel ID",
         )
 
 

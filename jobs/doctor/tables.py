@@ -13,6 +13,7 @@ from jobs.database import Database
 from jobs.doctor.finding import Finding, Seen, problem, warning
 from jobs.doctor.looking import looking
 from jobs.doctor.words import counted, some
+from jobs.text import MANAGE
 
 LABEL = "millrace_jobs"
 INDEXES = """
@@ -86,7 +87,7 @@ def unmigrated(pending: list[str]) -> Iterator[Finding]:
         "tables.unmigrated",
         f"{counted(len(pending), 'migration')} were not run: {some(pending)}.",
         why="This version asks for columns that are not there: pages fail, workers cannot claim.",
-        remedy="python manage.py migrate   (or `python manage.py prepare`)",
+        remedy=f"{MANAGE} migrate   (or `{MANAGE} prepare`)",
     )
 
 

@@ -10,6 +10,7 @@ from jobs.conf import Conf, conf
 from jobs.doctor.finding import Finding, Seen, problem, warning
 from jobs.doctor.words import some, span
 from jobs.registry import KINDS, Kind
+from jobs.text import MANAGE
 
 VISIBLE_SECONDS = 3600.0
 """Kombu's default visibility_timeout on Redis."""
@@ -33,7 +34,7 @@ def proportions(given: Conf) -> Iterator[Finding]:
         yield problem(
             f"times.{str(found.id).partition('.')[2]}",
             found.msg,
-            why="Workers refuse to start with it once `python manage.py check` runs before them.",
+            why=f"Workers refuse to start with it once `{MANAGE} check` runs before them.",
             remedy=str(found.hint),
         )
 

@@ -11,6 +11,7 @@ from django.db import OperationalError, ProgrammingError, connection
 
 from jobs.errors import MillraceError
 from jobs.owners import service_user
+from jobs.text import MANAGE
 
 FAILED = 1
 """The job failed or was cancelled, or nothing could be done."""
@@ -45,7 +46,7 @@ class Door(BaseCommand):
             ) from error
         except ProgrammingError as error:
             raise CommandError(
-                "The database is not set up for this version: run `python manage.py prepare`.",
+                f"The database is not set up for this version: run `{MANAGE} prepare`.",
                 returncode=NOT_RUNNING,
             ) from error
         except KeyboardInterrupt:

@@ -7,12 +7,13 @@ import shlex
 
 from jobs.artifacts import files_of
 from jobs.registry import Kind
+from jobs.text import MANAGE
 
 
 def command_of(kind: Kind) -> str:
     """`manage.py submit` with the example's files by `--file FIELD=NAME` and the rest as one `--payload`."""
     fields = files_of(kind)
-    parts = [f"python manage.py submit {kind.name}"]
+    parts = [f"{MANAGE} submit {kind.name}"]
     for name, value in kind.example.items():
         if name in fields:
             files = value if isinstance(value, list) else [value]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.text import MANAGE
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -37,7 +39,7 @@ def test_without_its_tables_it_says_what_to_run() -> None:
     ran = manage("jobs")  # the suite's own tables are in another database
 
     assert ran.returncode == 4
-    assert "run `python manage.py prepare`" in ran.stderr
+    assert f"run `{MANAGE} prepare`" in ran.stderr
 
 
 def test_help_needs_no_database() -> None:

@@ -15,6 +15,7 @@ from jobs.artifacts import ArtifactField
 from jobs.models import Artifact, Job
 from jobs.pages.example import command_of
 from jobs.registry import KINDS
+from jobs.text import MANAGE
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +36,7 @@ def one_transaction(monkeypatch):
 def submit(shown: str) -> None:
     """What a shell would make of it."""
     arguments = shlex.split(shown.replace("\\\n", " "))
-    assert arguments[:2] == ["python", "manage.py"]
+    assert arguments[:2] == MANAGE.split()
     ManagementUtility(arguments[1:]).execute()
 
 

@@ -9,6 +9,7 @@ from jobs.doctor.examine import Probe, examine
 from jobs.doctor.finding import Area, Seen, State, problem, unknown, warning
 from jobs.doctor.report import Page, as_json, exit_code
 from jobs.management.colour import wants_colour
+from jobs.text import MANAGE
 from tests.commands.test_away import manage
 
 TOLD = {"why": "It hurts.", "remedy": "mend it"}
@@ -108,6 +109,6 @@ def test_the_page_of_a_database_without_tables_says_what_to_run() -> None:
     ran = run_doctor()  # the suite's own tables are in another database
 
     assert ran.returncode == 1
-    assert "→ python manage.py migrate" in ran.stdout
+    assert f"→ {MANAGE} migrate" in ran.stdout
     assert "\033" not in ran.stdout
     assert "Traceback" not in ran.stdout + ran.stderr
