@@ -281,6 +281,8 @@ EMAIL_CONFIG = env.email_url_config(EMAIL_URL)
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = int(number("EMAIL_TIMEOUT_SECONDS", 30))
 """How long a silent mail server is waited for."""
+EMAIL_UNVERIFIED = switch("EMAIL_UNVERIFIED", default=False)
+"""on = a mail server is used although its certificate is not good for its name: anybody may be it."""
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default="Millrace <millrace@localhost>")
 """The sender of mails that name none."""
 

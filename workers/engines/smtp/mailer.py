@@ -1,0 +1,257 @@
+"""Sends messages one after the other over one connection, and says of every recipient how it ended.
+
+Where the server can (RFC 2920), a message's envelope goes out behind the message before it, so that each
+costs one round trip. What cannot be said with certainty is `undecided`: whatever breaks before the final
+dot was surely not sent, whatever breaks between it and its answer may have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from workers.engines.smtp.connection import AWAY, Broken, Connection, Silent, Unreachable
+from workers.engines.smtp.outcome import GOING_AWAY, Outcome, Reply, Verdict
+from workers.engines.smtp.server import Server
+
+GO_AHEAD = 354
+UNDECIDED_IN_A_ROW = 3
+"""After so many lost answers no more messages are put at risk."""
+NOT_INTERNATIONAL = "5.6.7"
+TOO_LARGE = "5.3.4"
+
+
+class Envelope(Protocol):
+    """A message, as far as sending it goes."""
+
+    @property
+    def sender(self) -> str: ...
+    @property
+    def recipients(self) -> Sequence[str]: ...
+    @property
+    def content(self) -> bytes: ...
+    @property
+    def is_international(self) -> bool: ...
+
+
+class Answers(NamedTuple):
+    """What a server said to an envelope: to the sender, to each recipient, and to DATA."""
+
+    sender: Reply
+    recipients: Sequence[Reply]
+    data: Reply | None
+
+
+class Mailer:
+    """A way to one server; kept open between messages. For one thread."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.stopped: Unreachable | None = None
+        """Why no more is sent, once the server is away."""
+        self._connection: Connection | None = None
+        self._is_asked = False
+        """Whether the next message's envelope is on its way already."""
+        self._is_unclean = False
+        """Whether the server may still hold the envelope of a message it did not get."""
+        self._is_doubted = False
+        """Whether the message before failed when this one's envelope was behind it already."""
+        self._undecided = 0
+
+    def send(self, messages: Sequence[Envelope]) -> Iterator[list[Outcome]]:
+        """For each message, in order, an outcome for each of its recipients; nothing is raised.
+
+        Once the server is away (`stopped` says why), all that follow are `unsent`.
+        """
+        try:
+            for place, message in enumerate(messages):
+                yield self._send(message, messages[place + 1] if place + 1 < len(messages) else None)
+        finally:
+            if self._is_asked:  # whoever asked stopped listening in the middle
+                self.drop()
+
+    def close(self) -> None:
+        """Take leave of the server."""
+        if self._connection is not None:
+            self._connection.quit()
+            self.drop()
+
+    def drop(self) -> None:
+        """Close the connection, in whatever state it is."""
+        if self._connection is not None:
+            self._connection.drop()
+        self._connection = None
+        self._is_asked = self._is_unclean = self._is_doubted = False
+
+    def _send(self, message: Envelope, following: Envelope | None) -> list[Outcome]:
+        try:
+            if self.stopped is not None:
+                raise self.stopped
+            connection = self._connected()
+            if impossible := _impossible(message, connection):
+                return impossible
+            answers = self._asked(message)
+        except Unreachable as error:
+            self.stopped = error
+            return _all(message, Verdict.UNSENT, str(error))
+        outcomes = _outcomes(message, answers)
+        waiting = [found.recipient for found in outcomes if found.verdict is Verdict.TAKEN]
+        if not waiting:
+            self._is_unclean = self._connection is not None
+            return outcomes
+        final = self._hand_over(message, waiting, following)
+        return [final.get(found.recipient, found) for found in outcomes]
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = Connection.open(self.server)
+        return self._connection
+
+    def _asked(self, message: Envelope) -> Answers:
+        """The server's answers to the envelope; from a new connection if the old one is worn out."""
+        while True:
+            connection = self._connected()
+            is_used, is_proven = connection.asked > 0, connection.taken > 0 or self._is_doubted
+            connection.asked += 1
+            try:
+                answers = self._ask(connection, message)
+                if answers.data is not None and answers.data.is_good:
+                    raise Broken(f"the server answered DATA with {answers.data}")
+            except Broken as error:
+                self.drop()
+                if not is_used:
+                    raise Unreachable(
+                        f"The connection to the mail server broke before it had the mail: {error}"
+                    ) from error
+                continue
+            going = next((reply for reply in _said(answers) if reply.code == GOING_AWAY), None)
+            if going is not None:
+                self.drop()
+                if not is_used:
+                    raise Unreachable(f"The mail server asks to be left alone: {going}", again_in=AWAY)
+            elif not answers.sender.is_good and is_proven:
+                # "Too many messages in one session", or it did not forget the message that failed.
+                self.close()
+            else:
+                return answers
+
+    def _ask(self, connection: Connection, message: Envelope) -> Answers:
+        commands = _commands(message, connection)
+        is_asked, self._is_asked = self._is_asked, False
+        if not is_asked and self._is_unclean:
+            if not connection.ask("RSET").is_good:
+                raise Broken("the server refuses RSET")
+            self._is_unclean = False
+        if not connection.offers("PIPELINING"):
+            return _one_by_one(connection, commands)
+        if not is_asked:
+            connection.write(_lines(commands))
+        replies: list[Reply] = []
+        for _ in commands:
+            replies.append(connection.read())
+            if replies[-1].code == GOING_AWAY:
+                return Answers(replies[0], replies[1:], None)
+        sender, *recipients, data = replies
+        is_wanted = sender.is_good and any(reply.is_good for reply in recipients)
+        if data.code == GO_AHEAD and not is_wanted:
+            # A dot alone might be delivered as an empty message.
+            self.drop()
+        return Answers(sender, recipients, data)
+
+    def _hand_over(
+        self, message: Envelope, waiting: list[str], following: Envelope | None
+    ) -> dict[str, Outcome]:
+        """Give it the message, and the envelope of the next; how it ended, for those who wait for it."""
+        connection = self._connected()
+        content = message.content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+        if following and connection.offers("PIPELINING") and not _impossible(following, connection):
+            content += _lines(_commands(following, connection))
+            self._is_asked = True
+        try:
+            connection.write(content)
+        except Broken as error:
+            self.drop()
+            if not error.reached_end:
+                return _each(waiting, Verdict.UNSENT, f"the connection broke before it had the mail: {error}")
+            return self._undecide(waiting, error)
+        try:
+            final = connection.read(self.server.final_seconds)
+        except Broken as error:
+            self.drop()
+            return self._undecide(waiting, error)
+        self._undecided = 0
+        if final.is_good:
+            connection.taken += 1
+        self._is_doubted = not final.is_good
+        if final.code == GOING_AWAY:
+            self.drop()
+        return {recipient: Outcome.of(recipient, final) for recipient in waiting}
+
+    def _undecide(self, waiting: list[str], error: Broken) -> dict[str, Outcome]:
+        self._undecided += 1
+        if isinstance(error, Silent) or self._undecided >= UNDECIDED_IN_A_ROW:
+            self.stopped = Unreachable(f"The mail server does not say whether it took the mail: {error}")
+        return _each(waiting, Verdict.UNDECIDED, str(error))
+
+
+def _commands(message: Envelope, connection: Connection) -> list[str]:
+    options = f" SIZE={len(message.content)}" if connection.offers("SIZE") else ""
+    if message.is_international:
+        options += " SMTPUTF8"
+    recipients = [f"RCPT TO:<{recipient}>" for recipient in message.recipients]
+    return [f"MAIL FROM:<{message.sender}>{options}", *recipients, "DATA"]
+
+
+def _lines(commands: list[str]) -> bytes:
+    return "".join(f"{command}\r\n" for command in commands).encode()
+
+
+def _one_by_one(connection: Connection, commands: list[str]) -> Answers:
+    """For servers that cannot be sent several commands at once."""
+    sender = connection.ask(commands[0])
+    replies: list[Reply] = []
+    for command in commands[1:-1] if sender.is_good else []:
+        replies.append(connection.ask(command))
+        if replies[-1].code == GOING_AWAY:
+            return Answers(sender, replies, None)
+    is_wanted = any(reply.is_good for reply in replies)
+    return Answers(sender, replies, connection.ask(commands[-1]) if is_wanted else None)
+
+
+def _said(answers: Answers) -> list[Reply]:
+    return [answers.sender, *answers.recipients, *([answers.data] if answers.data else [])]
+
+
+def _outcomes(message: Envelope, answers: Answers) -> list[Outcome]:
+    """The last word so far about each; `taken` if all that is missing is the message itself."""
+    if not answers.sender.is_good:
+        return [Outcome.of(recipient, answers.sender) for recipient in message.recipients]
+    outcomes = [
+        Outcome.of(recipient, reply)
+        for recipient, reply in zip(message.recipients, answers.recipients, strict=True)
+    ]
+    data = answers.data  # never 2xx: that was no SMTP
+    if data is None or data.code == GO_AHEAD:
+        return outcomes
+    return [
+        Outcome.of(found.recipient, data) if found.verdict is Verdict.TAKEN else found for found in outcomes
+    ]
+
+
+def _impossible(message: Envelope, connection: Connection) -> list[Outcome]:
+    """Outcomes if this server cannot carry it at all, as it says itself."""
+    if message.is_international and not connection.offers("SMTPUTF8"):
+        why = "an address is not ASCII, and this mail server does not offer SMTPUTF8"
+        return _all(message, Verdict.REFUSED, why, status=NOT_INTERNATIONAL)
+    if 0 < connection.largest < len(message.content):
+        why = f"the message has {len(message.content)} bytes, the mail server takes {connection.largest}"
+        return _all(message, Verdict.REFUSED, why, status=TOO_LARGE)
+    return []
+
+
+def _all(message: Envelope, verdict: Verdict, why: str, *, status: str = "") -> list[Outcome]:
+    return [Outcome.without_reply(each, verdict, why, status=status) for each in message.recipients]
+
+
+def _each(recipients: list[str], verdict: Verdict, why: str) -> dict[str, Outcome]:
+    return {each: Outcome.without_reply(each, verdict, why) for each in recipients}
