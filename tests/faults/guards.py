@@ -92,6 +92,27 @@ GUARDS = (
         "            pass\n",
     ),
     Guard(
+        "the statement that ends a job writes its event", 10, "finish.before, the job", "jobs/outbox.py",
+        "         THEN millrace_tell_webhooks(array_agg(id)) END AS told\n",
+        "         THEN NULL END AS told\n",
+    ),
+    Guard(
+        "a telling without an answer is repeated", 10, "lost replies", "workers/kinds/webhook.py",
+        "    raise Failed(tried.error, again_in=again_in)\n",
+        "    raise Rejected(tried.error)\n",
+    ),
+    Guard(
+        "every telling of an event has the same id", 10, "lost replies", "jobs/webhooks/message.py",
+        "    return f\"msg_{delivery.hex}\"\n",
+        "    return f\"msg_{delivery.int + __import__('time').monotonic_ns():x}\"\n",
+    ),
+    Guard(
+        "what is known to be told is not told again", 10, "finish.before, its carrier",
+        "workers/kinds/webhook.py",
+        "    if delivery.delivered_at is not None:\n",
+        "    if delivery.delivered_at is not None and delivery.carrier is None:\n",
+    ),
+    Guard(
         "an error that Redis answers with is a lost connection", 13, "READONLY", "workers/consumer.py",
         "            self.connection_errors += self.channel_errors\n",
         "            pass\n",

@@ -89,6 +89,7 @@ def summary(memory: dict[str, Any]) -> list[str]:
             plain += f", {held} held back" if held else ""
         times = [row["recovery"] for row in rows if row["recovery"] is not None]
         mark = "" if all(row["has_passed"] for row in rows) else " **(failed)**"
+        mark += f" ({case.not_built})" if case.not_built else ""
         lines.append(
             f"| [{number}](#case-{number}) | {case.title}{mark} | {total(rows, 'jobs')} |"
             f" {total(rows, 'lost')} | {total(rows, 'doubled')} | {total(rows, 'uncertain')} |"
