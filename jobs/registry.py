@@ -58,6 +58,7 @@ class Kind:
     items: Callable[[Any], Iterable[str]] | None
     limits: Sequence[Limit] = ()
     is_listed: bool = True
+    is_inner: bool = False
     module: str
 
     @property
@@ -109,9 +110,14 @@ class Registry:
         try:
             return self._kinds[name]
         except KeyError:
-            near = get_close_matches(name, self._kinds, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" Known are: {', '.join(sorted(self._kinds))}."
-            raise UnknownKind(f"Unknown job kind {name!r}.{hint}") from None
+            raise self._unknown(name) from None
+
+    def find_listed(self, name: str) -> Kind:
+        """The same for what a person or program asks for: kinds that are not listed are unknown to them."""
+        kind = self.find(name)
+        if not kind.is_listed:
+            raise self._unknown(name)
+        return kind
 
     def get(self, name: str) -> Kind | None:
         """The kind of that name, or None."""
@@ -121,6 +127,14 @@ class Registry:
         """Every kind, by name."""
         return [self._kinds[name] for name in sorted(self._kinds)]
 
+    def listed(self) -> list[Kind]:
+        """Those that a person or program may ask for, by name: what every door offers."""
+        return [kind for kind in self.all() if kind.is_listed]
+
+    def inner(self) -> list[Kind]:
+        """Those whose jobs serve other jobs, by name: lists leave them out until they are asked for."""
+        return [kind for kind in self.all() if kind.is_inner]
+
     def queues(self) -> list[str]:
         """Every queue a kind here goes to, and those that are served besides, by name."""
         return sorted({kind.queue for kind in self._kinds.values()} | self._queues)
@@ -128,6 +142,13 @@ class Registry:
     def serve(self, queue: str) -> None:
         """Let workers listen to a queue that is no kind's own."""
         self._queues.add(queue)
+
+    def _unknown(self, name: str) -> UnknownKind:
+        """With the nearest of the listed names, or all of them."""
+        names = [kind.name for kind in self.listed()]
+        near = get_close_matches(name, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Known are: {', '.join(names)}."
+        return UnknownKind(f"Unknown job kind {name!r}.{hint}")
 
 
 KINDS = Registry()
@@ -151,6 +172,7 @@ def job_kind(
     items: Callable[[P], Iterable[str]] | None = None,
     limits: Sequence[Limit] = (),
     is_listed: bool = True,
+    is_inner: bool = False,
 ) -> Callable[[Callable[[Any, P], Result | None]], Callable[[Any, P], Result | None]]:
     """Declare a function as a kind of work.
 
@@ -160,7 +182,8 @@ def job_kind(
     harm. `public` kinds need no account. `policy` is what becomes of an effect nobody can decide about:
     `at_most_once` or `at_least_once`. `items` lists the keys of the item ledger when a job is accepted.
     `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py). A kind
-    that is not listed is asked for by Millrace itself: no page offers it.
+    that is not listed is asked for by code alone: no door offers it, or accepts it. One that is inner is not
+    listed either, and serves other jobs: lists of jobs leave its jobs out unless the filter names them.
     """
     if batch < 1:
         raise ImproperlyConfigured(f"{name}: batch={batch} must be at least 1")
@@ -173,7 +196,7 @@ def job_kind(
                 name=name, title=title, payload=payload, run=run, example=example, queue=queue,
                 timeout=timeout, retry=retry or Retry(), worker_deaths=worker_deaths, batch=batch,
                 public=public, policy=policy, form=form, thanks=thanks, items=items, limits=tuple(limits),
-                is_listed=is_listed,
+                is_listed=is_listed and not is_inner, is_inner=is_inner,
                 module=run.__module__,
             )
         )  # fmt: skip

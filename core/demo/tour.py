@@ -61,7 +61,7 @@ class Tour:
         django.setup()
         from jobs.registry import KINDS
 
-        kinds = KINDS.all()
+        kinds = KINDS.listed()
         self.stops = [Stop(kind.name) for kind in kinds]
         self.browser.sign_in("/sign-in", self.name, self.password)
         for stop, kind in zip(self.stops, kinds, strict=True):

@@ -21,7 +21,7 @@ class KindSelect(TaskSelectWidget):
     """Kinds first, then the plain Celery tasks of installed apps."""
 
     def tasks_as_choices(self) -> tuple[tuple[str, Any], ...]:
-        kinds = [(kind.name, f"{kind.name}: {kind.title}") for kind in KINDS.all()]
+        kinds = [(kind.name, f"{kind.name}: {kind.title}") for kind in KINDS.listed()]
         tasks = [
             pair for pair in super().tasks_as_choices() if pair[0] and not pair[0].startswith("millrace.")
         ]

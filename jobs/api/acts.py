@@ -16,6 +16,7 @@ from jobs.api.schemas import Accepted, JobIn, JobOut, RerunIn
 from jobs.api.waiting import waits
 from jobs.errors import NotPossible
 from jobs.lifecycle.cancel import cancel_jobs
+from jobs.lifecycle.rerun import repeatable_kind
 from jobs.lifecycle.retry import retry_jobs
 from jobs.owners import find_job
 from jobs.states import REOPENABLE, State
@@ -67,6 +68,7 @@ def rerun(request: HttpRequest, id: UUID, given: RerunIn | None = None) -> HttpR
         JobIn.model_construct(
             kind=old.kind, payload=payload, queue=None, priority=0, run_at=given.run_at, group=None
         ),
+        kind=repeatable_kind(old),
     )
     asking = asking._replace(queue=old.queue)
     return answer_accepted(asking.accepted(asking.submit(request, rerun_of=old.id)))

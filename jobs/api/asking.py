@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from jobs.api.answers import answer
 from jobs.api.auth import must_submit
-from jobs.api.kinds import find_listed
 from jobs.api.problems import Refused, Wrong
 from jobs.api.schemas import JobIn
 from jobs.api.shown import job_links
@@ -47,10 +46,10 @@ class Asking(NamedTuple):
     group: Group | None
 
     @classmethod
-    def read(cls, request: HttpRequest, given: JobIn) -> Asking:
-        """Raises UnknownKind, BadPayload, NotAllowed or Refused."""
+    def read(cls, request: HttpRequest, given: JobIn, *, kind: Kind | None = None) -> Asking:
+        """Raises UnknownKind, BadPayload, NotAllowed or Refused. A rerun brings its `kind`, listed or not."""
         must_submit(request)
-        kind = find_listed(given.kind)
+        kind = kind or KINDS.find_listed(given.kind)
         payload = read_payload(kind, given.payload)
         if given.priority and not can_operate(request.user):
             raise NotAllowed("Only operators change priorities. Leave `priority` out.")

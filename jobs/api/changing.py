@@ -6,13 +6,13 @@ from django.http import HttpRequest
 
 from jobs.api.asking import known_queue, read_payload
 from jobs.api.auth import must_submit
-from jobs.api.kinds import find_listed
 from jobs.api.problems import Refused
 from jobs.api.schemas import ChangeIn
 from jobs.errors import NotAllowed
 from jobs.lifecycle.change import Change
 from jobs.models import Job
 from jobs.owners import can_operate
+from jobs.registry import KINDS
 
 
 def check_is_json(request: HttpRequest) -> None:
@@ -32,9 +32,9 @@ def read_change(request: HttpRequest, job: Job, given: ChangeIn) -> Change:
     named = given.model_fields_set
     payload = queue = None
     if "payload" in named:
-        payload = read_payload(find_listed(job.kind), given.payload)
+        payload = read_payload(KINDS.find_listed(job.kind), given.payload)
     if "queue" in named:
-        queue = known_queue(given.queue, find_listed(job.kind))
+        queue = known_queue(given.queue, KINDS.find_listed(job.kind))
     if "priority" in named and given.priority != job.priority and not can_operate(request.user):
         raise NotAllowed("Only operators change priorities. Leave `priority` out.")
     return Change(

@@ -23,32 +23,18 @@ router = Router(tags=["kinds"])
 @router.get("/kinds", auth=READ, response=KindsOut, summary="List kinds")
 def list_kinds(request: HttpRequest) -> HttpResponse:
     """Everything this installation can do, by name."""
-    return answer({"kinds": [shown_kind(kind) for kind in listed_kinds()]})
+    return answer({"kinds": [shown_kind(kind) for kind in KINDS.listed()]})
 
 
 @router.get("/kinds/{name}", auth=READ, response=KindOut, summary="Get a kind")
 def get_kind(request: HttpRequest, name: str) -> HttpResponse:
     """One kind, with the JSON Schema of its payload, what its files may be, and a payload that works."""
     try:
-        kind = find_listed(name)
+        kind = KINDS.find_listed(name)
     except UnknownKind as error:
         raise Refused("not_found", str(error)) from None
     whole = {"payload_schema": payload_schema(kind), "files": file_hints(kind), "example": dict(kind.example)}
     return answer(shown_kind(kind) | whole)
-
-
-def listed_kinds() -> list[Kind]:
-    """The kinds that a person or program may ask for, by name."""
-    return [kind for kind in KINDS.all() if kind.is_listed]
-
-
-def find_listed(name: str) -> Kind:
-    """The kind of that name; raises UnknownKind for those that only Millrace itself asks for, too."""
-    kind = KINDS.find(name)
-    if not kind.is_listed:
-        known = ", ".join(each.name for each in listed_kinds())
-        raise UnknownKind(f"Unknown job kind {name!r}. Known are: {known}.")
-    return kind
 
 
 def shown_kind(kind: Kind) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from jobs.api.answers import answer
 from jobs.api.api import OPERATIONS, api
 from jobs.api.auth import Bearer
 from jobs.api.idempotent import HEADER
-from jobs.api.kinds import listed_kinds
 from jobs.api.openapi_kinds import add_kinds
 from jobs.api.problems import MEDIA_TYPE
+from jobs.registry import KINDS
 from jobs.search.export import MEDIA_TYPE as JSON_LINES
 
 Described = dict[str, Any]
@@ -107,7 +107,7 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
 
 def description() -> Described:
     """The whole document."""
-    return described(tuple(id(kind) for kind in listed_kinds()))
+    return described(tuple(id(kind) for kind in KINDS.listed()))
 
 
 @lru_cache(maxsize=1)
@@ -120,7 +120,7 @@ def described(kinds: tuple[int, ...]) -> Described:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             complete(path, method, operation)
-    add_kinds(document, listed_kinds())
+    add_kinds(document, KINDS.listed())
     return document
 
 

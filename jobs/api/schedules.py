@@ -13,9 +13,9 @@ from jobs.api.answers import answer
 from jobs.api.asking import known_queue, read_payload
 from jobs.api.auth import OPERATE, must_operate
 from jobs.api.idempotent import idempotent
-from jobs.api.kinds import find_listed
 from jobs.api.schemas import ScheduleIn, ScheduleOut, SchedulesOut
 from jobs.api.shown import time
+from jobs.registry import KINDS
 from jobs.schedules.edit import (
     Schedule,
     Timing,
@@ -89,7 +89,7 @@ def disable_schedule(request: HttpRequest, id: int = Id) -> HttpResponse:
 
 def asked(given: ScheduleIn) -> dict[str, Any]:
     """What the schedule is to be; raises UnknownKind, BadPayload or Refused."""
-    kind = find_listed(given.kind)
+    kind = KINDS.find_listed(given.kind)
     read_payload(kind, given.payload)
     return {
         "name": given.name,

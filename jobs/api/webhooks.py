@@ -263,5 +263,10 @@ def shown_line(line: Line) -> dict[str, Any]:
             }
             for one in line.tries
         ],
-        "links": {"self": here},
+        "links": {"self": here} | ({"carrier": address_of(delivery.carrier)} if delivery.carrier else {}),
     }
+
+
+def address_of(job: UUID) -> str:
+    """Where the job is."""
+    return reverse("millrace_api:get_job", args=[job])

@@ -20,11 +20,10 @@ NEWEST = 5
 @signed_in
 def catalogue(request: HttpRequest) -> HttpResponse:
     """Every kind, and the newest jobs of this person."""
-    # What Millrace asked for itself would stand between what this person did.
-    hidden = [kind.name for kind in KINDS.all() if not kind.is_listed]
+    # What serves other jobs would stand between what this person did.
     recent = (
         Job.objects.filter(owner_id=request.user.pk)
-        .exclude(kind__in=hidden)
+        .exclude(kind__in=[kind.name for kind in KINDS.inner()])
         .defer(*HEAVY)
         .order_by("-id")[:NEWEST]
     )
@@ -34,7 +33,5 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 
 def families() -> list[tuple[str, list[Kind]]]:
     """The kinds by the first part of their names."""
-    by_family = groupby(
-        (kind for kind in KINDS.all() if kind.is_listed), key=lambda kind: kind.name.partition(".")[0]
-    )
+    by_family = groupby(KINDS.listed(), key=lambda kind: kind.name.partition(".")[0])
     return [(family, list(kinds)) for family, kinds in by_family]

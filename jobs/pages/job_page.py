@@ -19,6 +19,7 @@ from jobs.database import DJANGO
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
 from jobs.models.worker import where
+from jobs.outbox import CARRIER
 from jobs.owners import can_act, can_operate, can_submit, find_job
 from jobs.pages.answers import page, signed_in
 from jobs.pages.files import IMAGES, SHOWN
@@ -111,6 +112,7 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "results": [with_link(file) for file in Artifact.objects.filter(job=job)],
         "uploads": [with_link(file) for file in Artifact.objects.filter(uses__job=job)],
         "key": secrets.token_urlsafe(16),
+        "endpoint": job.payload.get("webhook") if job.kind == CARRIER else None,
     }
     return found | acts(request, job) | {"seen": mark(found)}
 
@@ -118,10 +120,11 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
 def acts(request: HttpRequest, job: Job) -> dict[str, bool]:
     """Which buttons make sense, for this person and now."""
     may_act = can_act(request.user, job)
+    kind = KINDS.get(job.kind)
     return {
         "may_cancel": may_act and not job.is_final and not (job.state == State.RUNNING and job.cancel_asked),
         "may_retry": may_act and job.state in REOPENABLE,
-        "may_rerun": can_submit(request.user) and job.is_final,
+        "may_rerun": can_submit(request.user) and job.is_final and not (kind and kind.is_inner),
     }
 
 

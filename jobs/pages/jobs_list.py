@@ -103,8 +103,12 @@ def chosen(request: HttpRequest, text: str) -> str:
 
 
 def choices(text: str) -> dict[str, Any]:
-    """What the drop-downs offer; one that the filter names but nobody offers is offered too."""
-    kinds = [(kind.name, kind.title) for kind in KINDS.all()]
+    """What the drop-downs offer; one that the filter names but nobody offers is offered too.
+
+    Kinds that only code asks for stand apart, below those that people know.
+    """
+    kinds = [(kind.name, kind.title) for kind in KINDS.listed()]
+    apart = [(kind.name, kind.title) for kind in KINDS.all() if not kind.is_listed]
     offered = {
         "state": [(state.value, state.value) for state in State],
         "kind": kinds,
@@ -113,10 +117,10 @@ def choices(text: str) -> dict[str, Any]:
     }
     drops = []
     for name, options in offered.items():
-        value = value_of(text, name)
-        if value and value not in dict(options):
+        value, below = value_of(text, name), apart if name == "kind" else []
+        if value and value not in dict(options + below):
             options.append((value, value))
-        drops.append({"name": name, "options": options, "value": value})
+        drops.append({"name": name, "options": options, "apart": below, "value": value})
     return {"drops": drops}
 
 

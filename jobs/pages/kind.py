@@ -19,7 +19,7 @@ from jobs.registry import KINDS
 @signed_in
 def kind_page(request: HttpRequest, name: str) -> HttpResponse:
     """Show the form; submit what was sent."""
-    kind = KINDS.find(name)
+    kind = KINDS.find_listed(name)
     if not can_submit(request.user):
         raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
     asking = Asking.read(request, kind)

@@ -86,7 +86,7 @@ class EndpointForm(forms.Form):
 
     def __init__(self, *args: Any, may_be_for_all: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        listed = [(kind.name, kind.title) for kind in KINDS.all() if kind.is_listed]
+        listed = [(kind.name, kind.title) for kind in KINDS.listed()]
         cast(forms.MultipleChoiceField, self.fields["kinds"]).choices = listed
         if not may_be_for_all:
             del self.fields["is_for_all"]

@@ -101,7 +101,7 @@ def state(word: Word, value: Value, asker: Asker) -> Q:
 
 def kind(word: Word, value: Value, asker: Asker) -> Q:
     if not value.is_pattern:
-        names = [each.name for each in KINDS.all()]
+        names = [each.name for each in KINDS.listed()] + [value.text] * (KINDS.get(value.text) is not None)
         choose(word, value, names, "kind", f"; for one that was here once write `kind:{value.text}*`")
     return like("kind", value)
 

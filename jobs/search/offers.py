@@ -42,7 +42,7 @@ def words(names: Iterable[str]) -> Values:
 
 def kinds() -> Values:
     """Those that pages offer, by name."""
-    return ((kind.name, kind.title) for kind in KINDS.all() if kind.is_listed)
+    return ((kind.name, kind.title) for kind in KINDS.listed())
 
 
 VALUES: Mapping[str, Callable[[], Values]] = {

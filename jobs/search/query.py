@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 
+NAMING = frozenset({"kind", "queue", "door", "id"})
+"""Fields that say which jobs are meant so closely that those of inner kinds may be."""
+
+
 class Part(NamedTuple):
     """One word of the filter and what it was taken to mean."""
 
@@ -50,7 +54,8 @@ def search(text: str, *, user: User | AnonymousUser | None = None, now: datetime
     """What a filter asks for, as this person may ask it (None: the command line).
 
     Raises BadFilter with the word, its column and what would be valid. It narrows what it is applied to and
-    grants nothing: apply it to `visible_jobs(user)`. Spans of time end `now`.
+    grants nothing: apply it to `visible_jobs(user)`. Spans of time end `now`. Jobs that serve other jobs (of
+    kinds that are inner) are among those it finds only if it names them, by kind, queue, door or id.
     """
     asker = Asker(user, now or timezone.now())
     words = read(text)
@@ -67,6 +72,8 @@ def search(text: str, *, user: User | AnonymousUser | None = None, now: datetime
             seen.add(field.name)
         condition &= condition_of(word, field, asker)
         parts.append(Part(word, meaning_of(word, field, asker)))
+    if not seen & NAMING and (inner := [kind.name for kind in KINDS.inner()]):
+        condition &= ~Q(kind__in=inner)
     return Search(written(words), parts, condition)
 
 

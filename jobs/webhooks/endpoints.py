@@ -124,9 +124,9 @@ def check_wish(owner: User, wish: Wish, *, actor: User | None = None) -> None:
             if event not in EVENTS
         ),
         *(
-            Problem(("kinds", place), unknown("kind", kind, [known.name for known in KINDS.all()]))
+            Problem(("kinds", place), unknown("kind", kind, [known.name for known in KINDS.listed()]))
             for place, kind in enumerate(wish.kinds)
-            if KINDS.get(kind) is None
+            if not makes_events(kind)
         ),
         *(
             Problem(("queues", place), f"{queue!r} is no name of a queue")
@@ -152,6 +152,12 @@ def address_problems(url: str) -> list[Problem]:
     except BadAddress as error:
         return [Problem(("url",), str(error))]
     return []
+
+
+def makes_events(kind: str) -> bool:
+    """Whether there is such a kind, and its jobs are told of: not those that tell."""
+    found = KINDS.get(kind)
+    return found is not None and not found.is_inner
 
 
 def unknown(what: str, given: str, known: list[str]) -> str:

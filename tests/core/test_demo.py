@@ -131,6 +131,7 @@ def test_the_whole_demo_succeeds_and_leaves_no_process(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "email.send" in done.stdout
+    assert "webhooks.deliver" not in done.stdout and "tasks.run" not in done.stdout
     assert [process for process in Path("/proc").glob("[0-9]*") if str(tmp_path) in command_of(process)] == []
 
 

@@ -54,7 +54,7 @@ class Payload(BaseModel, extra="forbid"):
     limits=[
         Limit("webhook", by=lambda payload, owner: str(payload.webhook), at_once=conf().webhooks_at_once)
     ],
-    is_listed=False,
+    is_inner=True,
 )
 def deliver(context: Context, payload: Payload) -> Result:
     """Running it twice tells it twice, under the same webhook-id, by which receivers know a repetition."""

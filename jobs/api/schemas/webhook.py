@@ -89,7 +89,10 @@ class TryOut(BaseModel):
 
 
 class DeliveryOut(BaseModel):
-    """One event for one endpoint; `webhook_id` is the header its receiver sees."""
+    """One event for one endpoint; `webhook_id` is the header its receiver sees.
+
+    `links.carrier` is the job that delivers it, once there is one.
+    """
 
     id: UUID
     webhook_id: str

@@ -23,8 +23,7 @@ class Command(Door):
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit code 2 if no kind is left."""
         apps = options["apps"]
-        listed = [kind for kind in KINDS.all() if kind.is_listed]
-        kinds = [kind for kind in listed if not apps or kind.module.split(".kinds")[0] in apps]
+        kinds = [kind for kind in KINDS.listed() if not apps or kind.module.split(".kinds")[0] in apps]
         if not kinds:
             raise CommandError(f"No kind is declared in: {', '.join(apps)}.", returncode=REFUSED)
         self.stdout.write(page(kinds, apps), ending="")

@@ -22,9 +22,13 @@ class Command(Door):
         parser.add_argument(
             "--json", action="store_true", help="all about each, with the schema of its payload"
         )
+        parser.add_argument(
+            "--all", action="store_true", help="also those that only code asks for, which `submit` refuses"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print them by name."""
+        kinds = KINDS.all() if options["all"] else KINDS.listed()
         if options["json"]:
             found = [
                 {
@@ -37,10 +41,10 @@ class Command(Door):
                     "attempts": kind.retry.attempts,
                     "payload": kind.payload.model_json_schema(),
                 }
-                for kind in KINDS.all()
+                for kind in kinds
             ]
             self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
             return
-        rows = [[kind.name, kind.queue, kind.summary] for kind in KINDS.all()]
+        rows = [[kind.name, kind.queue, kind.summary] for kind in kinds]
         self.stdout.write(table(["KIND", "QUEUE", "WHAT IT DOES"], rows))
         self.stdout.write("\n`submit KIND --help` lists a kind's fields.")

@@ -85,12 +85,12 @@ class Command(Door):
         )
         parser.add_argument("--json", action="store_true", help="print JSON without --wait too")
         kind = KINDS.get(self.kind_asked) if self.kind_asked else None
-        if kind is not None:
+        if kind is not None and kind.is_listed:
             add_fields(parser, kind)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Submit, say which job it is, and follow it if asked to."""
-        kind = KINDS.find(options["kind"])
+        kind = KINDS.find_listed(options["kind"])
         owner = find_owner(options["owner"])
         payload = read_payload(options["payload"]) if options["payload"] is not None else {}
         payload |= given_fields(kind, options)
