@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from redis.exceptions import ResponseError
 
+from core.embedded.ports import free_port
 from core.embedded.redis import Redis
 from jobs.lifecycle.submit import submit_job
 from jobs.models import Job
@@ -216,17 +219,28 @@ def test_a_deaf_worker_drains_no_longer_than_one_that_was_told_to_stop(
     start_worker: StartWorker, alice: User, effects: Path, tmp_path: Path
 ) -> None:
     """It once waited an hour for the job of an hour that another child ran."""
-    worker = start_worker(slots=2, DRAIN_SECONDS="0.5", LEASE_SECONDS="600", **IMPATIENT)
+    given = {"DRAIN_SECONDS": "0.5", "LEASE_SECONDS": "600", "WORKER_HTTP_PORT": str(port := free_port())}
+    worker = start_worker(slots=2, **given, **IMPATIENT)
     wait = {"do": "wait", "gate": str(tmp_path / "never"), "log": str(effects)}
     job = submit_job("test.fault", wait, owner=alice).id
     busy = pid_of(effects)
 
+    # One that is frozen while it looks for work may be busy for a lease.
+    eventually(lambda: idle_slots(port) == 1, timeout=20, what="the other child is idle")
     (idle,) = [child for child in worker.children if child != busy]
     os.kill(idle, signal.SIGSTOP)
 
     assert worker.wait(60) == os.EX_TEMPFAIL
     found = Job.objects.get(pk=job)
     assert (found.state, found.failures, found.crashes) == ("queued", 0, 0)
+
+
+def idle_slots(port: int) -> int:
+    """As the worker's own metrics tell."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        found = re.search(rb"^millrace_worker_idle_slots (\d)", answer.read(), re.MULTILINE)
+    assert found, "the worker tells"
+    return int(found[1])
 
 
 def test_a_child_that_is_busy_within_its_limits_is_no_reason(
