@@ -20,7 +20,7 @@ from jobs.lifecycle.cancel import cancel_jobs
 from jobs.models import Job
 from jobs.room import Room
 from tests.factories import make_job
-from tests.waiting import eventually
+from tests.waiting import eventually, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("rung")]
 
@@ -80,12 +80,6 @@ def connections_of_room() -> int:
 def cancel(*jobs: UUID) -> None:
     cancel_jobs(jobs, actor="alice")
     connection.close()  # of this thread
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not fact():
-            await asyncio.sleep(0.01)
 
 
 def test_a_message_ends_the_wait(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
