@@ -4,6 +4,7 @@ The key's row is written in the job's transaction. A rival with the same key wai
 end, then finds the job (or, after a rollback, makes it). A person who clicked twice, a command and a
 schedule want that; a program is told at once that the first request is on its way (`recall`). The lock that
 tells it is the transaction's own, so it ends with it however that ends, and a pooler may stand between.
+Where all that is done is a job, its statement claims the key as well (`CLAIM`): nobody looks for it first.
 """
 
 from __future__ import annotations
@@ -41,6 +42,19 @@ KEEP = """
        SET fingerprint = excluded.fingerprint, answer = excluded.answer, job = NULL,
            expires_at = excluded.expires_at
 """
+# No row: the key stands for an answer, or somebody is about to answer it. Whoever writes here holds the lock,
+# so that nobody waits for another's row; what was committed since our snapshot is a conflict all the same.
+CLAIM = """
+    INSERT INTO millrace_idempotency_key AS known (scope, key, fingerprint, answer, expires_at)
+    SELECT %(key_scope)s, %(key)s, %(fingerprint)s, %(answer)s::jsonb,
+           clock_timestamp() + make_interval(secs => %(key_seconds)s)
+     WHERE pg_try_advisory_xact_lock(%(key_lock)s::bigint)
+    ON CONFLICT (scope, key) DO UPDATE
+       SET fingerprint = excluded.fingerprint, answer = excluded.answer, job = NULL,
+           expires_at = excluded.expires_at
+     WHERE known.expires_at < clock_timestamp()
+    RETURNING key
+"""
 LONGEST = 255
 HOUR = 3600.0
 
@@ -50,6 +64,29 @@ class Key(NamedTuple):
 
     scope: str
     key: str
+
+
+class Taken(Exception):
+    """A key could not be claimed: `recall` says whether it was answered or is being answered."""
+
+
+class Promise(NamedTuple):
+    """A key, what is asked under it, and what will have been answered once that is done."""
+
+    key: Key
+    print_: str
+    answer: dict[str, Any]
+
+    def params(self) -> dict[str, Any]:
+        """For CLAIM."""
+        return {
+            "key_scope": self.key.scope,
+            "key": self.key.key,
+            "fingerprint": self.print_,
+            "answer": json.dumps(self.answer),
+            "key_seconds": conf().keep_key_hours * HOUR,
+            "key_lock": lock_of(self.key),
+        }
 
 
 def fingerprint(*asked: Any) -> str:
@@ -93,7 +130,12 @@ def recall(key: Key, *, print_: str, db: Database) -> dict[str, Any] | None:
     if not db.rows(ALONE, {"lock": lock_of(key)})[0][0]:
         raise InFlight("The first request with this key is still being answered. Send the same again soon.")
     # A statement of its own: its snapshot sees what the lock's last holder committed.
-    rows = db.rows(ANSWER, key._asdict())
+    return look_up(key, print_=print_, db=db)
+
+
+def look_up(key: Key, *, print_: str, db: Database) -> dict[str, Any] | None:
+    """What was answered to this key, or None; a rival may be about to answer it. Raises KeyReused."""
+    rows = db.rows(ANSWER, key._asdict(), is_fixed=True)
     if not rows:
         return None
     if rows[0][0] != print_:

@@ -7,9 +7,9 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from jobs.api.asking import Asking, answer_accepted
+from jobs.api.asking import Asking
 from jobs.api.auth import CANCEL, SUBMIT
-from jobs.api.idempotent import idempotent
+from jobs.api.idempotent import idempotent, idempotent_submit
 from jobs.api.limits import count_submits
 from jobs.api.look import answer_job, own_job
 from jobs.api.schemas import Accepted, JobIn, JobOut, RerunIn
@@ -56,7 +56,7 @@ def retry(request: HttpRequest, id: UUID) -> HttpResponse:
     "/jobs/{uuid:id}/rerun", auth=SUBMIT, response={200: JobOut, 202: Accepted}, summary="Run a job again"
 )
 @waits
-@idempotent
+@idempotent_submit
 def rerun(request: HttpRequest, id: UUID, given: RerunIn | None = None) -> HttpResponse:
     """A new job of yours with the same payload, or with another one."""
     count_submits(request)
@@ -71,4 +71,4 @@ def rerun(request: HttpRequest, id: UUID, given: RerunIn | None = None) -> HttpR
         kind=repeatable_kind(old),
     )
     asking = asking._replace(queue=old.queue)
-    return answer_accepted(asking.accepted(asking.submit(request, rerun_of=old.id)))
+    return asking.submit(request, rerun_of=old.id)

@@ -34,7 +34,7 @@ def read_change(request: HttpRequest, job: Job, given: ChangeIn) -> Change:
     if "payload" in named:
         payload = read_payload(KINDS.find_listed(job.kind), given.payload)
     if "queue" in named:
-        queue = known_queue(given.queue, KINDS.find_listed(job.kind))
+        queue = known_queue(request, given.queue, KINDS.find_listed(job.kind))
     if "priority" in named and given.priority != job.priority and not can_operate(request.user):
         raise NotAllowed("Only operators change priorities. Leave `priority` out.")
     return Change(

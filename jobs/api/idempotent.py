@@ -2,6 +2,11 @@
 
 Key, job and answer are one transaction: if we die before its commit nothing was done and the key is free;
 after it the next request finds the answer. While it runs a second one is told so (409) and does not wait.
+Where a job is all that is done (`idempotent_submit`) they are one statement, and the key is looked up only if
+that finds it taken.
+
+Every POST takes a key or refuses one (`keyless`). GET, PUT and DELETE do the same however often they are
+sent, so there a key means nothing, and is ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -18,11 +23,14 @@ from django.http import HttpRequest, HttpResponse
 
 from jobs.api.answers import answer_text
 from jobs.api.auth import holder_of
+from jobs.api.limits import are_submits_counted
 from jobs.api.problems import Refused
 from jobs.database import DJANGO
-from jobs.idempotency import Key, fingerprint, keep_answer, recall
+from jobs.errors import MillraceError
+from jobs.idempotency import Key, Promise, Taken, fingerprint, keep_answer, look_up, recall
 
 V = TypeVar("V", bound=Callable[..., Any])
+Call = Callable[[], HttpResponse]
 
 HEADER = "Idempotency-Key"
 QUOTED = re.compile(r'"(?P<text>(?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"\Z')
@@ -46,28 +54,79 @@ def idempotent_for(asked: Callable[[HttpRequest], str]) -> Callable[[V], V]:
     return lambda operation: once_only(operation, asked)
 
 
-def once_only(operation: V, asked: Callable[[HttpRequest], str]) -> V:
-    """The operation inside the transaction of its key."""
+def idempotent_submit(operation: V) -> V:
+    """The same for an operation whose one deed is a job that it submits with `promise_of` its answer."""
+    return once_only(operation, body_of, is_submit=True)
+
+
+def keyless(operation: V) -> V:
+    """An operation whose answer shows a secret: that is not kept, so a key is refused rather than ignored."""
+
+    @wraps(operation)
+    def without(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if HEADER in request.headers:
+            raise Refused("no_key_here", f"The answer shows a secret, which is not kept: leave {HEADER} out.")
+        answered: HttpResponse = operation(request, *args, **kwargs)
+        return answered
+
+    without.refuses_key = True  # type: ignore[attr-defined]
+    without.__signature__ = inspect.signature(operation, eval_str=True)  # type: ignore[attr-defined]
+    return without  # type: ignore[return-value]
+
+
+def once_only(operation: V, asked: Callable[[HttpRequest], str], *, is_submit: bool = False) -> V:
+    """The operation with its key."""
 
     @wraps(operation)
     def once(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        call: Call = partial(operation, request, *args, **kwargs)
         given = request.headers.get(HEADER)
         if given is None:
-            answered: HttpResponse = operation(request, *args, **kwargs)
-            return answered
+            return call()
         key = Key(scope_of(request), read_key(given))
         print_ = fingerprint(request.META.get("QUERY_STRING", ""), asked(request))
-        with transaction.atomic():
-            if known := recall(key, print_=print_, db=DJANGO):
-                return replay(known)
-            answered = operation(request, *args, **kwargs)
-            keep_answer(key, kept(answered), print_=print_, db=DJANGO)
-        return answered
+        return in_statement(request, call, key, print_) if is_submit else in_transaction(call, key, print_)
 
     # ninja reads the parameters where they were declared; this module knows none of their types.
     once.takes_key = True  # type: ignore[attr-defined]
     once.__signature__ = inspect.signature(operation, eval_str=True)  # type: ignore[attr-defined]
     return once  # type: ignore[return-value]
+
+
+def in_transaction(call: Call, key: Key, print_: str) -> HttpResponse:
+    """The first answer to the key; there is none before the call, which then is part of its transaction."""
+    with transaction.atomic():
+        if known := recall(key, print_=print_, db=DJANGO):
+            return replay(known)
+        answered = call()
+        keep_answer(key, kept(answered), print_=print_, db=DJANGO)
+    return answered
+
+
+def in_statement(request: HttpRequest, call: Call, key: Key, print_: str) -> HttpResponse:
+    """The same, where the call's statement claims the key: a first answer is looked for only afterwards."""
+    if are_submits_counted() and (known := look_up(key, print_=print_, db=DJANGO)):
+        return replay(known)
+    request.key = (key, print_)  # type: ignore[attr-defined]
+    try:
+        return call()
+    except Taken:
+        pass
+    except MillraceError:
+        # Whatever stands in the way of a second job, the first one's answer comes before it.
+        with transaction.atomic():
+            if known := recall(key, print_=print_, db=DJANGO):
+                return replay(known)
+        raise
+    finally:
+        del request.key  # type: ignore[attr-defined]
+    return in_transaction(call, key, print_)
+
+
+def promise_of(request: HttpRequest, answered: HttpResponse) -> Promise | None:
+    """What is to be kept in the statement that does what the answer tells; None without a key."""
+    key, print_ = getattr(request, "key", (None, ""))
+    return Promise(key, print_, kept(answered)) if key else None
 
 
 def scope_of(request: HttpRequest) -> str:

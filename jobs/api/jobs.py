@@ -9,11 +9,11 @@ from ninja import Router
 from ninja.params.functions import Query
 
 from jobs.api.answers import answer
-from jobs.api.asking import Asking, answer_accepted
+from jobs.api.asking import Asking
 from jobs.api.auth import READ, SUBMIT
 from jobs.api.changing import read_change
 from jobs.api.export import FILTER
-from jobs.api.idempotent import idempotent
+from jobs.api.idempotent import idempotent, idempotent_submit
 from jobs.api.limits import count_submits, count_wait
 from jobs.api.link import page_links
 from jobs.api.look import answer_job, own_job
@@ -32,15 +32,14 @@ router = Router(tags=["jobs"])
 
 @router.post("/jobs", auth=SUBMIT, response={200: JobOut, 202: Accepted}, summary="Submit a job")
 @waits
-@idempotent
+@idempotent_submit
 def submit(request: HttpRequest, given: JobIn) -> HttpResponse:
     """Accept a job. It is committed when you read the answer: from then on no crash loses it.
 
     With `Prefer: wait=N` the answer is the job (200) if it ends within N seconds.
     """
     count_submits(request)
-    asking = Asking.read(request, given)
-    return answer_accepted(asking.accepted(asking.submit(request)))
+    return Asking.read(request, given).submit(request)
 
 
 @router.get("/jobs", auth=READ, response=JobPage, summary="List jobs")

@@ -27,6 +27,11 @@ KEPT = 10_000
 _counts: dict[int, tuple[int, float]] = {}
 
 
+def are_submits_counted() -> bool:
+    """Whether there is a limit or a quota."""
+    return bool(conf().submits_per_minute or conf().waiting_quota)
+
+
 def count_submits(request: HttpRequest, count: int = 1) -> None:
     """Count jobs and uploads before they are accepted; raises Busy, or Refused beyond the quota."""
     limited(request, "submits", conf().submits_per_minute, count)

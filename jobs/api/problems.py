@@ -38,6 +38,12 @@ CATALOGUE: dict[str, About] = {
         "The idempotency key is none",
         'Give `Idempotency-Key` 1 to 255 printable ASCII characters, bare or as `"a quoted string"`.',
     ),
+    "no_key_here": About(
+        400,
+        "No idempotency key here",
+        "Leave `Idempotency-Key` out: an answer with a secret is not kept to be sent again. If one was"
+        " lost, look whether the thing was made; remove it if so, and make another.",
+    ),
     "bad_filter": About(
         422,
         "The filter is not understood",

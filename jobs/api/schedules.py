@@ -44,7 +44,7 @@ def get_schedules(request: HttpRequest) -> HttpResponse:
 def add_schedule(request: HttpRequest, given: ScheduleIn) -> HttpResponse:
     """Fire a job of this kind by crontab, every so many seconds, or once."""
     must_operate(request)
-    made = shown(make_schedule(**asked(given)))
+    made = shown(make_schedule(**asked(request, given)))
     return answer(made, status=201, headers={"Location": made["links"]["self"]})
 
 
@@ -60,7 +60,7 @@ def put_schedule(request: HttpRequest, given: ScheduleIn, id: int = Id) -> HttpR
     """The whole of it; what is left out takes its default."""
     must_operate(request)
     find_schedule(id)
-    return answer(shown(change_schedule(id, **asked(given))))
+    return answer(shown(change_schedule(id, **asked(request, given))))
 
 
 @router.delete("/schedules/{int:id}", auth=OPERATE, response={204: None}, summary="Delete a schedule")
@@ -87,7 +87,7 @@ def disable_schedule(request: HttpRequest, id: int = Id) -> HttpResponse:
     return answer(shown(switch_schedule(id, enabled=False)))
 
 
-def asked(given: ScheduleIn) -> dict[str, Any]:
+def asked(request: HttpRequest, given: ScheduleIn) -> dict[str, Any]:
     """What the schedule is to be; raises UnknownKind, BadPayload or Refused."""
     kind = KINDS.find_listed(given.kind)
     read_payload(kind, given.payload)
@@ -96,7 +96,7 @@ def asked(given: ScheduleIn) -> dict[str, Any]:
         "kind": kind.name,
         "payload": given.payload,
         "timing": Timing(given.cron, given.timezone, given.every_seconds, given.at),
-        "queue": known_queue(given.queue, kind) if given.queue else None,
+        "queue": known_queue(request, given.queue, kind) if given.queue else None,
         "priority": given.priority,
         "enabled": given.enabled,
         "description": given.description,

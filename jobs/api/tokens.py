@@ -12,6 +12,7 @@ from ninja import Router
 
 from jobs.api.answers import answer
 from jobs.api.auth import ANYBODY, holder_of
+from jobs.api.idempotent import keyless
 from jobs.api.schemas import TokenAbout, TokenIn, TokenMade, TokensOut
 from jobs.api.shown import shown_token
 from jobs.errors import NotFound
@@ -29,6 +30,7 @@ def list_tokens(request: HttpRequest) -> HttpResponse:
 
 
 @router.post("/tokens", auth=ANYBODY, response={201: TokenMade}, summary="Make a token")
+@keyless
 def add_token(request: HttpRequest, given: TokenIn) -> HttpResponse:
     """Its `secret` is shown this once. A token makes only tokens that reach no further than itself."""
     holder = holder_of(request)

@@ -18,7 +18,7 @@ from ninja.params.functions import Query
 
 from jobs.api.answers import answer
 from jobs.api.auth import READ, SUBMIT, holder_of, must_submit
-from jobs.api.idempotent import idempotent
+from jobs.api.idempotent import idempotent, keyless
 from jobs.api.problems import Refused, Wrong, pointer
 from jobs.api.schemas import (
     DeliveriesOut,
@@ -66,6 +66,7 @@ def list_webhooks(request: HttpRequest) -> HttpResponse:
 
 
 @router.post("/webhooks", auth=SUBMIT, response={201: WebhookMade}, summary="Make a webhook endpoint")
+@keyless
 def add_webhook(request: HttpRequest, given: WebhookIn) -> HttpResponse:
     """From now on events are posted to `url`. Its `secret` is shown this once."""
     must_change(request)
@@ -101,6 +102,7 @@ def remove_webhook(request: HttpRequest, id: UUID) -> HttpResponse:
 @router.post(
     "/webhooks/{uuid:id}/rotate", auth=SUBMIT, response=WebhookSecretOut, summary="Rotate the secret"
 )
+@keyless
 def rotate(request: HttpRequest, id: UUID) -> HttpResponse:
     """A new `secret`, shown this once. The old one signs beside it for a while."""
     return answer({"secret": rotate_secret(own_webhook(request, id))}, headers=SECRET)

@@ -1,6 +1,6 @@
 """Where new jobs begin: their state, whether they may stand in line at once, and at which turn.
 
-A single job asks the same within the statement that writes it: submit.py.
+A single job asks the same within the statement that writes it: row.py.
 """
 
 from __future__ import annotations

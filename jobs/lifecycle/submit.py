@@ -21,11 +21,11 @@ from jobs.broker import ring
 from jobs.database import DJANGO, Database
 from jobs.errors import Refusal
 from jobs.failpoints import reach
-from jobs.idempotency import Key, fingerprint, remember
-from jobs.lifecycle.begin import FIRST_TURN, KNOWN
+from jobs.idempotency import Key, Promise, fingerprint, remember
 from jobs.lifecycle.known import silent_seconds
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import asked, dump
+from jobs.lifecycle.row import insert_job
 from jobs.limit import as_json, bounds_of
 from jobs.registry import KINDS, Kind
 
@@ -33,21 +33,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, Group
 
 QUEUE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}\Z")
-COLUMNS = (
-    "id, kind, queue, state, ready, held_by, limits, turn, priority, run_at, payload, owner_id, group_id,"
-    " door, rerun_of"
-)
-# One trip to the server: where a job begins is asked where it is written.
-INSERT = f"""
-    INSERT INTO millrace_job ({COLUMNS})
-    SELECT %(id)s::uuid, %(kind)s, %(queue)s, CASE WHEN due THEN 'queued' ELSE 'scheduled' END,
-           due AND known AND limits IS NULL, CASE WHEN due AND known THEN limits -> 0 ->> 0 END, limits,
-           CASE WHEN due THEN {FIRST_TURN} ELSE 0 END, %(priority)s, %(run_at)s::timestamptz,
-           %(payload)s::jsonb, %(owner)s, %(group)s::integer, %(door)s, %(rerun_of)s::uuid
-      FROM (SELECT coalesce(%(run_at)s::timestamptz <= clock_timestamp(), true) AS due, {KNOWN} AS known,
-                   %(limits)s::jsonb AS limits) AS beginning
-    RETURNING ready, held_by
-"""  # noqa: S608 - constants of ours
 
 
 class Submitted(NamedTuple):
@@ -69,16 +54,19 @@ def submit_job(
     key: Key | None = None,
     door: str = "code",
     rerun_of: UUID | None = None,
+    id: UUID | None = None,
+    promise: Promise | None = None,
     db: Database = DJANGO,
 ) -> Submitted:
     """Accept one job, in the caller's transaction if there is one; ring after it commits.
 
-    Raises UnknownKind, BadPayload, KeyReused, or Refusal for a bad queue, priority or time.
+    `id` is the new job's, where something of it has to be known before. Raises UnknownKind, BadPayload,
+    KeyReused, Refusal for a bad queue, priority or time, or Taken: the key of `promise` cannot be claimed.
     """
     declared = KINDS.find(kind)
     model = declared.validate(payload)
     place = Place(declared, queue, priority, run_at)
-    job = uuid7()
+    job = id or uuid7()
     text = dump(model)
     # One statement is a transaction of its own: that saves two trips to the server.
     is_alone = not (key or declared.items or artifact_fields(type(model)) or db.is_in_transaction)
@@ -95,7 +83,7 @@ def submit_job(
             "door": door, "rerun_of": rerun_of, "silent": silent_seconds(),
         }  # fmt: skip
         reach("submit.before_commit")
-        ((is_ready, held_by),) = db.rows(INSERT, row, is_fixed=True)
+        is_ready, held_by = insert_job(row, promise, db=db)
         record_parts(declared, [(job, model)], db)
         db.after_commit(lambda: told(kind, place.queue, 1, is_ready=is_ready))
         if held_by:

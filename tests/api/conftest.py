@@ -6,10 +6,14 @@ from typing import Any
 import pydantic
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.test import Client
 from pydantic import Field
+from pytest_django import Settings
 
 from jobs import rate, tokens
+from jobs.api import limits
+from jobs.conf import conf
 from jobs.registry import KINDS, Kind
 from jobs.tokens import Scope, make_token
 from tests.running import make_kind
@@ -34,6 +38,21 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> Iterator[N
     tokens.forget_known()
     yield
     tokens.forget_known()
+
+
+@pytest.fixture
+def setting(settings: Settings) -> Iterator[Callable[..., None]]:
+    """Change settings of ours for one test."""
+
+    def change(**given: Any) -> None:
+        settings.MILLRACE = settings.MILLRACE | given
+        conf.cache_clear()
+
+    limits._counts.clear()
+    cache.clear()
+    yield change
+    conf.cache_clear()
+    limits._counts.clear()
 
 
 @pytest.fixture

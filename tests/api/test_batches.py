@@ -60,8 +60,53 @@ def test_a_batch_sent_twice_with_a_key_is_one_batch(api, frame):
     assert Job.objects.count() == 2
 
 
-@pytest.mark.parametrize("jobs", [[], [GOOD] * 1001, "no list", [1]])
-def test_a_batch_has_one_to_a_thousand_jobs(api, frame, jobs):
+def test_jobs_of_one_kind_keep_their_order_among_others(api, frame, monkeypatch):
+    other = make_kind("test.other", type(frame.payload.__name__, (frame.payload,), {}), queue="others")
+    monkeypatch.setattr(KINDS, "_kinds", {**KINDS._kinds, other.name: other})
+    given = [
+        {"kind": kind, "payload": {"width": 20 + number}}
+        for number, kind in enumerate(["test.frame", "test.other"] * 3)
+    ]
+
+    told = post(api, "/jobs/batch", {"jobs": given}).json()["jobs"]
+
+    widths = [Job.objects.get(id=each["job"]["id"]).payload["width"] for each in told]
+    in_line = Job.objects.filter(kind="test.frame").order_by("-priority", "turn", "seq")
+    assert widths == [20, 21, 22, 23, 24, 25]
+    assert [each["job"]["kind"] for each in told] == [each["kind"] for each in given]
+    assert [job.payload["width"] for job in in_line] == [20, 22, 24]
+
+
+def test_what_jobs_differ_in_is_each_ones_own(office, frame):
+    later = "2099-01-01T00:00:00+00:00"
+    given = [GOOD, GOOD | {"priority": 5}, GOOD | {"run_at": later}, GOOD | {"queue": "default"}] * 2
+
+    told = post(office, "/jobs/batch", {"jobs": given}).json()["jobs"]
+
+    shown = [(job["queue"], job["priority"], job["state"]) for job in (each["job"] for each in told)]
+    kept = [
+        (job.queue, job.priority, job.state)
+        for job in (Job.objects.get(id=each["job"]["id"]) for each in told)
+    ]
+    assert shown == kept
+    assert kept[:4] == [
+        ("frames", 0, "queued"), ("frames", 5, "queued"), ("frames", 0, "scheduled"), ("default", 0, "queued")
+    ]  # fmt: skip
+
+
+def test_a_batch_asks_the_database_no_more_often_the_larger_it_is(api, frame, django_assert_max_num_queries):
+    post(api, "/jobs", GOOD)  # asks who comes with this token
+
+    with django_assert_max_num_queries(12):
+        answer = post(api, "/jobs/batch", {"jobs": [GOOD | {"queue": "default"}] * 100})
+
+    assert answer.json()["accepted"] == Job.objects.filter(queue="default").count() == 100
+
+
+@pytest.mark.parametrize(
+    "jobs", [[], [GOOD] * 10_001, "no list", [1]], ids=["none", "too many", "no list", "no job"]
+)
+def test_a_batch_has_one_to_ten_thousand_jobs(api, frame, jobs):
     answer = post(api, "/jobs/batch", {"jobs": jobs})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import override_settings
 
@@ -13,7 +12,6 @@ from jobs import rate
 from jobs.api import limits
 from jobs.api.doorway import told
 from jobs.bucket import Empty, draw
-from jobs.conf import conf
 from jobs.models import Job
 from jobs.tokens import find_token, make_token
 from tests.api.conftest import post
@@ -21,21 +19,6 @@ from tests.factories import make_job
 from tests.waiting import eventually
 
 BODY = {"kind": "test.frame", "payload": {"width": 20}}
-
-
-@pytest.fixture
-def setting(settings):
-    """Change settings of ours for one test."""
-
-    def change(**given):
-        settings.MILLRACE = settings.MILLRACE | given
-        conf.cache_clear()
-
-    limits._counts.clear()
-    cache.clear()
-    yield change
-    conf.cache_clear()
-    limits._counts.clear()
 
 
 @pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.test import Client
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from jobs.api.schemas import WebhookEvent
-from jobs.models import IdempotencyKey, Webhook, WebhookDelivery
+from jobs.models import Webhook, WebhookDelivery
 from jobs.webhooks.endpoints import EVENTS, disable_endpoint
 from jobs.webhooks.secrets import valid_secrets
 from tests.api.conftest import BASE, post, program
@@ -65,13 +65,6 @@ def test_everything_wrong_is_pointed_at(api: Client, inbox: Receiver) -> None:
 
 def test_the_events_it_takes_are_those_there_are() -> None:
     assert set(get_args(WebhookEvent)) == set(EVENTS)
-
-
-def test_a_secret_is_never_kept_with_a_key(api: Client, inbox: Receiver) -> None:
-    made = post(api, "/webhooks", {"url": inbox.url}, Idempotency_Key="one")
-    post(api, f"/webhooks/{made.json()['id']}/rotate", Idempotency_Key="two")
-
-    assert not IdempotencyKey.objects.exists()
 
 
 def test_a_rotated_secret_is_new_and_both_are_valid(api: Client, inbox: Receiver) -> None:

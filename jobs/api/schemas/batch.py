@@ -11,11 +11,13 @@ from jobs.api.schemas.reading import REFUSES
 
 
 class BatchIn(BaseModel):
-    """Jobs to be done, at most a thousand at once."""
+    """Jobs to be done, at most ten thousand at once."""
 
     model_config = REFUSES
 
-    jobs: list[dict[str, Any]] = Field(min_length=1, max_length=1000, description="Each as in `POST /jobs`.")
+    jobs: list[dict[str, Any]] = Field(
+        min_length=1, max_length=10_000, description="Each as in `POST /jobs`."
+    )
     atomic: bool = Field(False, description="All of them or none.")
 
 
