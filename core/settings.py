@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+import django
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
@@ -153,7 +154,7 @@ INSTALLED_APPS = [
     "workers",
     "django_celery_beat",
     "django_celery_results",
-    "django_tasks",
+    *([] if django.VERSION >= (6, 0) else ["django_tasks"]),
     "django_htmx",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -24,26 +25,6 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-try:
-    from django.tasks import TaskContext, task, task_backends
-    from django.tasks.backends.base import BaseTaskBackend
-    from django.tasks.base import (
-        Task,
-        TaskError,
-        TaskResult,
-        TaskResultStatus,
-    )
-    from django.tasks.exceptions import TaskResultDoesNotExist
-    from django.tasks.signals import task_enqueued
-    from django.utils.json import normalize_json
-except ImportError:  # Django 5.2
-    from django_tasks import TaskContext, task, task_backends
-    from django_tasks.backends.base import BaseTaskBackend
-    from django_tasks.base import Task, TaskError, TaskResult, TaskResultStatus
-    from django_tasks.exceptions import TaskResultDoesNotExist
-    from django_tasks.signals import task_enqueued
-    from django_tasks.utils import normalize_json
-
 from jobs import results
 from jobs.checks import wrong_queues
 from jobs.database import DJANGO
@@ -51,14 +32,21 @@ from jobs.lifecycle.submit import submit_job
 from jobs.models import Job
 from jobs.owners import service_user
 from jobs.states import State
-
-__all__ = [
-    "RUN", "RUN_ONCE", "MillraceBackend", "NoTask", "TaskContext", "TaskResultDoesNotExist", "backends",
-    "call_of", "is_signed", "normalize_json", "payload_of", "queues", "result_of", "task",
-]  # fmt: skip
+from jobs.tasks_interface import (
+    BaseTaskBackend,
+    Task,
+    TaskError,
+    TaskResult,
+    TaskResultDoesNotExist,
+    TaskResultStatus,
+    task_backends,
+    task_enqueued,
+)
 
 RUN, RUN_ONCE = "tasks.run", "tasks.run_once"
 """The kinds that run them: with more attempts after a failure, and with a single one."""
+DEFAULT_QUEUE = "default"
+"""Where workers listen if every backend takes whatever is named (`QUEUES = []`)."""
 SERVICE = "tasks"
 """Who owns what code enqueued."""
 STATUSES = {
@@ -133,8 +121,8 @@ def backends() -> list[MillraceBackend]:
 
 
 def queues() -> list[str]:
-    """Every queue that tasks may go to."""
-    return sorted({name for backend in backends() for name in backend.queues})
+    """Every queue that tasks may go to; the first is that of tasks which name none."""
+    return sorted({name for backend in backends() for name in backend.queues}) or [DEFAULT_QUEUE]
 
 
 def payload_of(task: Task, args: Any, kwargs: Any) -> dict[str, Any]:
@@ -223,6 +211,13 @@ def error_of(trace: str, text: str) -> TaskError:
     """What an attempt failed of. Where none of its own was kept (a time limit, a death) an error of ours."""
     path = next(filter(None, map(exception_path, reversed(NAME.findall(trace)))), "jobs.errors.JobError")
     return TaskError(exception_class_path=path, traceback=trace or text)
+
+
+def error_by(error: BaseException) -> TaskError:
+    """What an attempt has failed of just now."""
+    kind = type(error)
+    trace = "".join(traceback.format_exception(error))
+    return TaskError(exception_class_path=f"{kind.__module__}.{kind.__qualname__}", traceback=trace)
 
 
 def exception_path(name: str) -> str:

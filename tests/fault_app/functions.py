@@ -3,7 +3,8 @@
 import threading
 from typing import Any
 
-from jobs.tasks_backend import TaskContext, task
+from jobs.errors import Rejected
+from jobs.tasks_interface import TaskContext, task
 
 
 @task
@@ -39,6 +40,16 @@ def fail(text: str) -> None:
 @task(backend="once")
 def fail_once() -> None:
     raise Refused("once and for all")
+
+
+@task
+def refuse() -> None:
+    raise Rejected("no attempt can help")
+
+
+@task
+def nothing() -> None:
+    """Returns nothing."""
 
 
 @task

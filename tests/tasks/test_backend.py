@@ -14,10 +14,6 @@ from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.db import connections, transaction
 from django.test import override_settings
-from django_tasks import TaskResultStatus, task_backends
-from django_tasks.base import Task
-from django_tasks.exceptions import InvalidTaskError, TaskResultDoesNotExist, TaskResultMismatch
-from django_tasks.signals import task_enqueued
 
 from jobs import tasks_backend
 from jobs.errors import BadPayload, Rejected
@@ -26,6 +22,16 @@ from jobs.lifecycle.submit import submit_job
 from jobs.models import Job
 from jobs.registry import KINDS
 from jobs.tasks_backend import RUN, RUN_ONCE, MillraceBackend, payload_of, sign
+from jobs.tasks_interface import (
+    BaseTaskBackend,
+    InvalidTask,
+    Task,
+    TaskResultDoesNotExist,
+    TaskResultMismatch,
+    TaskResultStatus,
+    task_backends,
+    task_enqueued,
+)
 from tests.factories import make_job
 from tests.fault_app import functions
 from tests.fault_app.functions import add, echo, fail, fail_once, later, unkept, who
@@ -36,6 +42,8 @@ from tests.workers.conftest import StartWorker, empty_broker, start_worker
 __all__ = ["empty_broker", "start_worker"]
 pytestmark = pytest.mark.django_db
 NAME = "tests.fault_app.functions"
+IMMEDIATE = f"{BaseTaskBackend.__module__.rpartition('.')[0]}.immediate.ImmediateBackend"
+"""Another backend, that comes with the interface."""
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +82,7 @@ def test_queue_priority_and_time_are_the_jobs() -> None:
 
 @pytest.mark.parametrize("changes", [{"queue_name": "unknown"}, {"priority": 101}, {"priority": 1.5}])
 def test_a_task_that_cannot_be_placed_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(InvalidTaskError):
+    with pytest.raises(InvalidTask):
         add.using(**changes)
 
 
@@ -216,7 +224,7 @@ def test_only_tasks_of_installed_apps_are_called_even_if_signed(name: str) -> No
 
 def test_a_task_of_another_kind_of_backend_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     kind = KINDS.find(RUN)
-    other = {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}
+    other = {"BACKEND": IMMEDIATE}
     mine = {"BACKEND": "jobs.tasks_backend.MillraceBackend"}
     with override_settings(TASKS={"default": mine, "other": other}):
         monkeypatch.setattr(functions, "plain", Task(func=functions.plain, backend="other"))
@@ -237,7 +245,7 @@ def test_a_queue_without_a_name_is_found_by_the_checks() -> None:
 def test_without_such_a_backend_nothing_is_declared() -> None:
     with override_settings(TASKS={}):
         assert tasks_backend.backends() == []
-    with override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}):
+    with override_settings(TASKS={"default": {"BACKEND": IMMEDIATE}}):
         assert tasks_backend.backends() == []
 
 

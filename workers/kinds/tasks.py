@@ -5,29 +5,41 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.dispatch import Signal
+from django.utils import timezone
 from pydantic import BaseModel, Field, model_validator
 
-from jobs.errors import Rejected
+from jobs.errors import BadPayload, Cancelled, Rejected
 from jobs.models import Job
 from jobs.registry import KINDS, Result, job_kind
 from jobs.retry import Retry
 from jobs.tasks_backend import (
+    DEFAULT_QUEUE,
     RUN,
     RUN_ONCE,
     NoTask,
-    TaskContext,
     backends,
     call_of,
+    error_by,
     is_signed,
-    normalize_json,
     payload_of,
     queues,
     result_of,
+)
+from jobs.tasks_interface import (
+    TaskContext,
+    TaskResult,
+    TaskResultStatus,
+    normalize_json,
     task,
+    task_finished,
+    task_started,
 )
 from workers.context import Context
 
 TIMEOUT = timedelta(hours=1)
+FINAL = (Rejected, BadPayload, Cancelled)
+"""After these there is no other attempt."""
 
 
 class Payload(BaseModel, extra="forbid"):
@@ -49,18 +61,36 @@ class Payload(BaseModel, extra="forbid"):
 
 
 def run(context: Context, payload: Payload) -> Result:
-    """Running it twice calls it twice: a task must bear that, as every kind."""
+    """Running it twice calls it twice, and its listeners: a task must bear that, as every kind."""
     try:
         called, args, kwargs = call_of(payload.model_dump())
     except NoTask as error:
         raise Rejected(str(error)) from None
-    first = (context_of(context, called, args, kwargs),) if called.takes_context else ()
-    return Result(values={"return_value": normalize_json(called.call(*first, *args, **kwargs))})
+    job = Job.objects.get(id=context.job)
+    told = result_of(job, called, args, kwargs)
+    tell(task_started, told)
+    first: tuple[Any, ...] = (TaskContext(task_result=told),) if called.takes_context else ()
+    try:
+        value = normalize_json(called.call(*first, *args, **kwargs))
+    except Exception as error:
+        if isinstance(error, FINAL) or not context.kind.retry.allows(job.failures + 1):
+            told.errors.append(error_by(error))
+            tell(task_finished, ended(told, TaskResultStatus.FAILED))
+        raise
+    tell(task_finished, ended(told, TaskResultStatus.SUCCESSFUL, value))
+    return Result(values={"return_value": value})
 
 
-def context_of(context: Context, task: Any, args: list[Any], kwargs: dict[str, Any]) -> TaskContext:
-    """What a task with `takes_context` gets: its result so far."""
-    return TaskContext(task_result=result_of(Job.objects.get(id=context.job), task, args, kwargs))
+def ended(told: TaskResult, status: TaskResultStatus, value: Any = None) -> TaskResult:
+    """The result as it will be read once the outcome is recorded."""
+    for name, found in {"status": status, "finished_at": timezone.now(), "_return_value": value}.items():
+        object.__setattr__(told, name, found)
+    return told
+
+
+def tell(signal: Signal, told: TaskResult) -> None:
+    """Send a signal; a listener that breaks is logged by Django and fails no task."""
+    signal.send_robust(type(told.task.get_backend()), task_result=told)
 
 
 def greet(name: str) -> str:
@@ -73,7 +103,7 @@ def declare() -> None:
     common: dict[str, Any] = {
         "payload": Payload,
         "example": payload_of(greet, ["Ada"], {}),
-        "queue": min(queues()),
+        "queue": queues()[0],
         "timeout": TIMEOUT,
         "is_listed": False,
     }
@@ -84,5 +114,5 @@ def declare() -> None:
 
 
 if OURS := backends():
-    greet = task(backend=OURS[0].alias, queue_name=min(OURS[0].queues))(greet)
+    greet = task(backend=OURS[0].alias, queue_name=min(OURS[0].queues, default=DEFAULT_QUEUE))(greet)
     declare()
