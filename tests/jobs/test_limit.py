@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from jobs.limit import KEY_CHARACTERS, Bound, Limit, Rate, bounds_of, per_owner
+from jobs.management.kinds_page import page
+from tests.running import make_kind
 
 MINUTE = timedelta(minutes=1)
 
@@ -41,6 +43,32 @@ def test_a_job_carries_its_limits_in_the_order_of_keys() -> None:
         Bound("host=example.org", None, 10, 60.0),
         Bound("owner=7", 2, None, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (Limit("host", by=per_owner, at_once=3), "at most 3 at once for each host"),
+        (Limit("gate", at_once=1), "at most 1 at once for all that share “gate”"),
+        (
+            Limit("gate", rate=Rate(1, timedelta(seconds=90))),
+            "at most 1 start in 90 s for all that share “gate”",
+        ),
+        (
+            Limit("owner", by=per_owner, at_once=2, rate=Rate(100, MINUTE)),
+            "at most 2 at once and at most 100 starts in 1 minute for each owner",
+        ),
+    ],
+    ids=["at once", "shared", "rate", "both"],
+)
+def test_a_limit_can_be_said(limit: Limit, said: str) -> None:
+    assert limit.said == said
+
+
+def test_the_reference_of_kinds_says_the_limits() -> None:
+    kind = make_kind(limits=(Limit("host", by=per_owner, at_once=3),))
+
+    assert "| Limit | at most 3 at once for each host |" in page([kind], [])
 
 
 def test_a_limit_that_is_not_about_a_job_is_not_carried() -> None:
