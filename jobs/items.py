@@ -13,21 +13,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobs.database import DJANGO, Database, Row
 from jobs.errors import Cancelled, Failed, LeaseLost, Rejected
 from jobs.failpoints import reach
+from jobs.registry import Declared
 from jobs.states import ItemState
 
+DECLARED_AT_ONCE = 5_000
 SETTLED = frozenset({ItemState.DONE, ItemState.FAILED, ItemState.SKIPPED, ItemState.UNCERTAIN})
 
 DECLARE = """
-INSERT INTO millrace_item (job_id, key, state)
-SELECT job, key, 'pending'
-FROM unnest(%(jobs)s::uuid[], %(keys)s::text[]) WITH ORDINALITY AS new (job, key, place) ORDER BY place
+INSERT INTO millrace_item (job_id, key, state, given)
+SELECT job, key, 'pending', given::jsonb
+FROM unnest(%(jobs)s::uuid[], %(keys)s::text[], %(given)s::text[])
+WITH ORDINALITY AS new (job, key, given, place) ORDER BY place
 ON CONFLICT (job_id, key) DO NOTHING
 """
 # No row here: the lease was lost. Every item touched is joined to it, so the job is locked first.
@@ -59,7 +63,28 @@ WITH {HELD}, next AS (
     ORDER BY i.id LIMIT %(limit)s FOR UPDATE OF i
 )
 UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s
-FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text
+FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text, i.given::text
+"""  # noqa: S608
+# It goes through the items once: what was put back stays behind the mark. Nor does the second part see what
+# the first one writes.
+EXCHANGE = f"""
+WITH {HELD}, ended AS (
+    UPDATE millrace_item i
+    SET state = new.state, detail = coalesce(new.detail::jsonb, i.detail)
+    FROM held, unnest(%(ids)s::bigint[], %(states)s::text[], %(details)s::text[]) AS new (id, state, detail)
+    WHERE i.id = new.id AND i.job_id = held.id AND i.state = 'doing' AND i.attempt = %(attempt)s
+    RETURNING i.id
+), next AS (
+    SELECT i.id FROM millrace_item i, held
+    WHERE i.job_id = held.id AND i.state = 'pending' AND i.id > %(after)s
+    ORDER BY i.id LIMIT %(limit)s FOR UPDATE OF i
+), begun AS (
+    UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s
+    FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail, i.given
+)
+SELECT 'ended', count(*), NULL, NULL, NULL FROM ended
+UNION ALL SELECT 'held', count(*), NULL, NULL, NULL FROM held
+UNION ALL SELECT 'begun', id, key, detail::text, given::text FROM begun
 """  # noqa: S608
 SETTLE = f"""
 WITH {HELD}
@@ -87,13 +112,31 @@ class ClaimedItem:
     id: int
     key: str
     detail: Any
+    given: Any = None
 
 
-def declare(items: Iterable[tuple[UUID, str]], *, db: Database = DJANGO) -> None:
-    """Write the items of accepted jobs, as pairs of job and key; each once, in their order."""
-    pairs = list(dict.fromkeys(items))
-    if pairs:
-        db.rows(DECLARE, {"jobs": [job for job, _ in pairs], "keys": [key for _, key in pairs]})
+class Ended(NamedTuple):
+    """How a claimed item ended; `pending`: it is for another attempt. No detail leaves the one it has."""
+
+    id: int
+    state: ItemState
+    detail: Any = None
+
+
+def declare(items: Iterable[tuple[UUID, str | Declared]], *, db: Database = DJANGO) -> None:
+    """Write the items of accepted jobs, as pairs of job and item; each key once, in their order.
+
+    However many there are, only a few thousand are in memory at a time.
+    """
+    rows = iter(items)
+    while some := list(islice(rows, DECLARED_AT_ONCE)):
+        jobs, keys, given = [], [], []
+        for job, item in some:
+            key, value = item if isinstance(item, Declared) else Declared(item)
+            jobs.append(job)
+            keys.append(key)
+            given.append(None if value is None else json.dumps(value))
+        db.rows(DECLARE, {"jobs": jobs, "keys": keys, "given": given})
 
 
 def withdraw(jobs: Iterable[UUID], *, db: Database = DJANGO) -> None:
@@ -122,6 +165,8 @@ class Items:
         self._db = db
         self._policy = policy
         self._is_taken_over = False
+        self._mark = 0
+        """The last item that was claimed in passing through all of them."""
 
     def add(self, keys: Iterable[str]) -> None:
         """Declare items that are only known now; those that are there already stay as they are."""
@@ -140,8 +185,44 @@ class Items:
             self._confirm_lease()
         else:
             reach("effect.before")
-        claimed = [ClaimedItem(place, name, json.loads(detail or "null")) for place, name, detail in rows]
-        return sorted(claimed, key=lambda item: item.id)
+        return _claimed(rows)
+
+    def exchange(self, ended: Sequence[Ended], limit: int) -> list[ClaimedItem]:
+        """Settle these and claim up to `limit` others, in order, in one statement.
+
+        What this attempt gave back is not claimed by it again. None are left if the answer is empty.
+        """
+        if wrong := [each for each in ended if each.state not in SETTLED | {ItemState.PENDING}]:
+            raise ValueError(f"An item ends as one of {sorted(SETTLED)} or pending, not {wrong[0].state!r}")
+        if ended:
+            reach("effect.after")
+        details = [None if each.detail is None else json.dumps(each.detail) for each in ended]
+        states = [each.state.value for each in ended]
+        rows = self._write(
+            EXCHANGE, ids=[each.id for each in ended], states=states, details=details,
+            limit=limit, after=self._mark,
+        )  # fmt: skip
+        counted = {row[0]: row[1] for row in rows if row[0] != "begun"}
+        if not counted["held"]:
+            raise LeaseLost(self._job, self._attempt)
+        if counted["ended"] != len(ended):
+            raise ValueError(f"{len(ended) - counted['ended']} of {len(ended)} items were not being done")
+        if ended:
+            reach("settle.after")
+        begun = _claimed([row[1:] for row in rows if row[0] == "begun"])
+        if begun:
+            self._mark = begun[-1].id
+            reach("effect.before")
+        return begun
+
+    def decide(self, policy: str) -> None:
+        """Follow this policy instead of the kind's, where the job names one; before anything is claimed."""
+        self._policy = policy
+
+    @property
+    def undecided_state(self) -> ItemState:
+        """What becomes of an item when nobody knows whether its effect happened."""
+        return ItemState.PENDING if self._policy == "at_least_once" else ItemState.UNCERTAIN
 
     def settle(self, key: str, state: ItemState, detail: Any = None) -> None:
         """Record how an item ended; `detail` is any JSON value."""
@@ -157,9 +238,7 @@ class Items:
 
     def undecided(self, key: str, why: str) -> None:
         """Nobody knows whether the effect happened: the kind's policy decides what becomes of the item."""
-        again = self._policy == "at_least_once"
-        state = ItemState.PENDING if again else ItemState.UNCERTAIN
-        self._move(key, state, {"uncertain": self._attempt, "error": why})
+        self._move(key, self.undecided_state, {"uncertain": self._attempt, "error": why})
 
     def counts(self) -> dict[ItemState, int]:
         """How many items are in each state."""
@@ -187,13 +266,21 @@ class Items:
     def _take_over(self) -> None:
         """Decide, once, about what an earlier attempt left undecided."""
         if not self._is_taken_over:
-            again = ItemState.PENDING if self._policy == "at_least_once" else ItemState.UNCERTAIN
-            self._db.rows(TAKE_OVER, {**self._fence, "state": again.value})
+            self._db.rows(TAKE_OVER, {**self._fence, "state": self.undecided_state.value})
             self._is_taken_over = True
 
     def _confirm_lease(self) -> None:
         if not self._db.rows(IS_HELD, self._fence):
             raise LeaseLost(self._job, self._attempt)
+
+
+def _claimed(rows: Iterable[Row]) -> list[ClaimedItem]:
+    """In their order, which RETURNING does not promise."""
+    claimed = [
+        ClaimedItem(place, key, json.loads(detail or "null"), json.loads(given or "null"))
+        for place, key, detail, given in rows
+    ]
+    return sorted(claimed, key=lambda item: item.id)
 
 
 class Once:

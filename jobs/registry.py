@@ -14,7 +14,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pydantic
 from django.core.exceptions import ImproperlyConfigured
@@ -37,6 +37,13 @@ class Result:
     artifacts: list[Any] = field(default_factory=list)
 
 
+class Declared(NamedTuple):
+    """An item of the ledger, and what doing it needs to know (any JSON value)."""
+
+    key: str
+    given: Any = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One kind of work, as its file declares it."""
@@ -55,7 +62,7 @@ class Kind:
     policy: str
     form: type[forms.Form] | None
     thanks: str
-    items: Callable[[Any], Iterable[str]] | None
+    items: Callable[[Any], Iterable[str | Declared]] | None
     limits: Sequence[Limit] = ()
     is_listed: bool = True
     is_inner: bool = False
@@ -169,7 +176,7 @@ def job_kind(
     policy: str = "at_most_once",
     form: type[forms.Form] | None = None,
     thanks: str = "Thank you. We have received it.",
-    items: Callable[[P], Iterable[str]] | None = None,
+    items: Callable[[P], Iterable[str | Declared]] | None = None,
     limits: Sequence[Limit] = (),
     is_listed: bool = True,
     is_inner: bool = False,
@@ -180,10 +187,11 @@ def job_kind(
     `examples/` beside the kind's file. `timeout` is the soft limit of one attempt; it is ended by force the
     grace time later. `batch` above 1 lets one claim take that many, and says that running one twice does no
     harm. `public` kinds need no account. `policy` is what becomes of an effect nobody can decide about:
-    `at_most_once` or `at_least_once`. `items` lists the keys of the item ledger when a job is accepted.
-    `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py). A kind
-    that is not listed is asked for by code alone: no door offers it, or accepts it. One that is inner is not
-    listed either, and serves other jobs: lists of jobs leave its jobs out unless the filter names them.
+    `at_most_once` or `at_least_once`. `items` lists the keys of the item ledger when a job is accepted,
+    each with what doing it needs to know if that is more (`Declared`). `limits` say how much of it may
+    happen at once, or in a time, under one key (jobs/limit.py). A kind that is not listed is asked for by
+    code alone: no door offers it, or accepts it. One that is inner is not listed either, and serves other
+    jobs: lists of jobs leave its jobs out unless the filter names them.
     """
     if batch < 1:
         raise ImproperlyConfigured(f"{name}: batch={batch} must be at least 1")

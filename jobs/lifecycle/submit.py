@@ -113,7 +113,7 @@ def record_parts(kind: Kind, jobs: Sequence[tuple[UUID, pydantic.BaseModel]], db
     """What belongs to the jobs besides their rows: the uploads they use, the items they promise."""
     artifacts.record_uses(jobs, db=db)
     if kind.items is not None:
-        items.declare([(job, key) for job, model in jobs for key in kind.items(model)], db=db)
+        items.declare(((job, item) for job, model in jobs for item in kind.items(model)), db=db)
 
 
 def told(kind: str, queue: str, count: int, *, is_ready: bool) -> None:

@@ -17,6 +17,7 @@ class Item(models.Model):
     key = models.TextField()
     state = models.TextField(choices=[(state.value, state.value) for state in ItemState])
     attempt = models.IntegerField(default=0, db_default=0, help_text="The attempt that last claimed it.")
+    given = models.JSONField(null=True, help_text="What doing it needs to know; written when it is declared.")
     detail = models.JSONField(null=True)
 
     class Meta:

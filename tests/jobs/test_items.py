@@ -6,7 +6,9 @@ import pytest
 
 from jobs import items
 from jobs.errors import Failed, LeaseLost, Rejected
+from jobs.items import Ended
 from jobs.models import Item, Job
+from jobs.registry import Declared
 from jobs.states import ItemState
 from tests.factories import make_job
 from tests.running import lose, make_context, make_kind
@@ -98,6 +100,94 @@ def test_the_attempt_the_holder_and_the_state_each_guard_the_ledger(change: dict
         late.claim()
 
     assert Item.objects.get().state == "pending"
+
+
+def test_what_doing_an_item_needs_is_kept_with_it() -> None:
+    job = make_job("running")
+    items.declare(
+        [(job.id, Declared("a", {"name": "Ada", "n": 1})), (job.id, "b"), (job.id, Declared("a", 2))]
+    )
+
+    first, second = make_context(job=job).items.claim(2)
+
+    assert (first.given, second.given) == ({"name": "Ada", "n": 1}, None)
+
+
+def test_any_number_of_items_is_declared_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.items.DECLARED_AT_ONCE", 2)
+    job = running_with(*"abcde", "a")
+
+    assert [item.key for item in make_context(job=job).items.claim(9)] == list("abcde")
+
+
+def test_a_chunk_is_settled_and_the_next_claimed_at_once() -> None:
+    ledger = make_context(job=(job := running_with(*"abcde"))).items
+    a, b, c = ledger.exchange([], 3)
+
+    rest = ledger.exchange(
+        [
+            Ended(a.id, ItemState.DONE),
+            Ended(b.id, ItemState.FAILED, {"error": "no"}),
+            Ended(c.id, ItemState.PENDING),
+        ],
+        3,
+    )
+
+    assert [item.key for item in rest] == ["d", "e"]
+    assert dict(Item.objects.values_list("key", "state")) == {
+        "a": "done", "b": "failed", "c": "pending", "d": "doing", "e": "doing",
+    }  # fmt: skip
+    assert Item.objects.get(key="b").detail == {"error": "no"}
+    assert sum(items.counts(job.id).values()) == 5
+
+
+def test_what_was_put_back_is_for_another_attempt() -> None:
+    job = running_with("a")
+    ledger = make_context(job=job).items
+    [a] = ledger.exchange([], 9)
+
+    assert ledger.exchange([Ended(a.id, ItemState.PENDING, {"tries": 1})], 9) == []
+
+    [again] = next_attempt(job).items.exchange([], 9)
+    assert (again.key, again.detail) == ("a", {"tries": 1})
+
+
+def test_a_chunk_of_a_dead_attempt_is_decided_by_the_policy_that_the_job_names() -> None:
+    job = running_with("a", "b")
+    make_context(job=job).items.exchange([], 1)
+
+    ledger = next_attempt(job).items
+    ledger.decide("at_least_once")
+
+    assert [(item.key, item.detail) for item in ledger.exchange([], 9)] == [
+        ("a", {"uncertain": 1}),
+        ("b", None),
+    ]
+
+
+def test_a_chunk_is_not_settled_by_who_lost_the_lease() -> None:
+    job = running_with("a", "b")
+    late = make_context(job=job).items
+    [a] = late.exchange([], 1)
+    lose(job)
+
+    with pytest.raises(LeaseLost):
+        late.exchange([Ended(a.id, ItemState.DONE)], 1)
+
+    assert list(Item.objects.order_by("id").values_list("state", flat=True)) == ["doing", "pending"]
+
+
+def test_a_chunk_is_settled_once_and_as_something() -> None:
+    ledger = make_context(job=running_with("a", "b")).items
+    [a] = ledger.exchange([], 1)
+    ledger.exchange([Ended(a.id, ItemState.DONE)], 0)
+
+    with pytest.raises(ValueError, match="1 of 1 items were not being done"):
+        ledger.exchange([Ended(a.id, ItemState.FAILED)], 0)
+    with pytest.raises(ValueError, match="ends as one of"):
+        ledger.exchange([Ended(a.id, ItemState.DOING)], 0)
+
+    assert Item.objects.get(key="a").state == "done"
 
 
 def test_what_this_attempt_is_doing_is_not_taken_for_a_dead_ones() -> None:
