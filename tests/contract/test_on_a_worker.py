@@ -44,7 +44,7 @@ def test_every_kind_does_its_example(start_worker: StartWorker, alice: User, pos
     for artifact in Artifact.objects.filter(job__in=ids):
         with open_file(artifact.path) as file:
             assert file.size == artifact.size
-    assert sorted(post.recipients) == ["ada@example.org", "ada@example.org", "millrace@localhost"]
+    assert sorted(post.recipients) == [*["ada@example.org"] * 3, "bob@example.org", "millrace@localhost"]
     assert not Item.objects.exclude(state="done").exists()
 
 

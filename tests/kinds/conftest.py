@@ -6,6 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from tests import smtp
+from workers.engines.smtp import kept
 
 
 @pytest.fixture
@@ -19,3 +20,4 @@ def post(settings: Settings) -> Iterator[smtp.Server]:
         settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
         settings.EMAIL_TIMEOUT = 5
         yield server
+        kept.close_all()

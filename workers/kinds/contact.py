@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from jobs.conf import conf
 from jobs.errors import Rejected
+from jobs.items import ClaimedItem
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
 from jobs.states import ItemState
@@ -51,47 +52,38 @@ def take_message(context: Context, payload: Payload) -> Result:
     The confirmation repeats nothing the visitor wrote: whoever enters a stranger's address here must not be
     able to have us deliver their words.
     """
-    from workers.engines import mail
+    from workers.engines.mail import delivery, ours, transport
+    from workers.engines.mail.header import Mailbox
+    from workers.engines.mail.letter import Form, Recipient
 
     site = site_address()
-    message = mail.Mail(
-        subject=f"Message from {payload.name}",
-        template="contact",
-        values={"name": payload.name, "email": payload.email, "text": payload.message},
-        to=[site],
-        reply_to=payload.email,
-        message_id=mail.message_id(context.job, SITE),
-    )
-    confirmation = mail.Mail(
-        subject="We have received your message",
-        template="confirmation",
-        values={},
-        to=[payload.email],
-        message_id=mail.message_id(context.job, CONFIRMATION),
-        auto_submitted="auto-replied",
-    )
-    refused: list[str] = []
-    with mail.connected() as connection:
-        for key, each in ((SITE, message), (CONFIRMATION, confirmation)):
-            context.check()
-            try:
-                with context.once(key) as do_it:
-                    if do_it:
-                        mail.deliver(each, each.to[0], connection)
-            except Rejected as error:
-                refused.append(str(error))
-            except mail.Undecided as error:
-                context.log.warning("mail_uncertain", part=key, error=str(error))
+    told = {"name": payload.name, "email": payload.email, "text": payload.message}
+    subject = f"Message from {payload.name}"
+    answer_to = Mailbox(payload.email)
+    forms = {
+        SITE: Form(ours.letter("contact", subject, told, reply_to=answer_to)),
+        CONFIRMATION: Form(
+            ours.letter("confirmation", "We have received your message", {}, auto_submitted="auto-replied")
+        ),
+    }
+    addresses = {SITE: Mailbox(site), CONFIRMATION: answer_to}
+
+    def write(item: ClaimedItem) -> transport.Posting:
+        recipient = Recipient(mailbox=addresses[item.key], message_id=ours.message_id(context.job, item.key))
+        return transport.Posting(forms[item.key], recipient)
+
+    with transport.opened() as way:
+        found = delivery.deliver(context, way, write, chunk=1)
     if context.items.state(SITE) == ItemState.FAILED:
-        raise Rejected(f"The message could not be delivered to {site}: {'; '.join(refused)}")
-    counts = context.items.counts()
+        raise Rejected(f"The message could not be delivered to {site}: {'; '.join(found.refused)}")
+    counts = delivery.finish(context, found)
     values = {
         "accepted": sum(counts.values()),
         "done": counts[ItemState.DONE],
         "failed": counts[ItemState.FAILED],
         "uncertain": counts[ItemState.UNCERTAIN],
     }
-    return Result(values=values | ({"problems": refused} if refused else {}))
+    return Result(values=values | ({"problems": found.refused} if found.refused else {}))
 
 
 def site_address() -> str:

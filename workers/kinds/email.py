@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from jobs.artifacts import ArtifactField
-from jobs.errors import Failed, Rejected
+from jobs.errors import Rejected
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.addresses import Address, HeaderText, check_text
+
+if TYPE_CHECKING:
+    from workers.engines.mail.mime import Attachment
 
 MEGABYTE = 1024 * 1024
 ATTACHED_BYTES = 20 * MEGABYTE
@@ -89,41 +92,33 @@ def send(context: Context, payload: Payload) -> Result:
     Where the worker died, or the connection broke, between handing a message over and hearing the answer, its
     recipient stays `uncertain`. Every attempt uses the same Message-ID.
     """
-    from workers.engines import mail
+    from workers.engines.mail import delivery, ours, transport
+    from workers.engines.mail.header import Mailbox
+    from workers.engines.mail.letter import Form, Recipient
 
-    message = mail.Mail(
-        subject=payload.subject,
-        template="message",
-        values=payload.model_dump(include={"text", "button", "link"}),
-        to=payload.to,
-        reply_to=payload.reply_to,
-        message_id=mail.message_id(context.job),
-        attachments=[mail.Attachment(*file) for file in _attached(context, payload)],
+    letter = ours.letter(
+        "message",
+        payload.subject,
+        payload.model_dump(include={"text", "button", "link"}),
+        to=[Mailbox(address) for address in payload.to],
+        reply_to=Mailbox(payload.reply_to) if payload.reply_to else None,
+        attachments=_attached(context, payload),
     )
-    put_off: list[Failed] = []
-    refused: list[Rejected] = []
-    with mail.connected() as connection:
-        for place, recipient in enumerate(payload.to):
-            context.check()
-            context.progress(place / len(payload.to), recipient)
-            try:
-                with context.once(recipient) as do_it:
-                    if do_it:
-                        mail.deliver(message, recipient, connection)
-            except mail.Unreachable:
-                raise
-            except Failed as error:
-                put_off.append(error)
-            except Rejected as error:
-                refused.append(error)
-            except mail.Undecided as error:
-                context.log.warning("mail_uncertain", recipient=recipient, error=str(error))
-    if put_off:
-        raise Failed("; ".join(map(str, put_off)))
-    return _result(context, message.message_id, refused)
+    form, message_id = Form(letter), ours.message_id(context.job)
+    with transport.opened() as way:
+        # One by one: if we die, one of them is undecided, and not all.
+        found = delivery.deliver(
+            context,
+            way,
+            lambda item: transport.Posting(form, Recipient(mailbox=Mailbox(item.key), message_id=message_id)),
+            chunk=1,
+        )
+    return _result(delivery.finish(context, found), message_id, found.refused)
 
 
-def _attached(context: Context, payload: Payload) -> list[tuple[str, bytes, str]]:
+def _attached(context: Context, payload: Payload) -> list[Attachment]:
+    from workers.engines.mail.mime import Attachment
+
     files = [context.artifacts.about(file) for file in payload.attachments]
     if sum(file.size for file in files) > ATTACHED_BYTES:
         raise Rejected(
@@ -132,14 +127,13 @@ def _attached(context: Context, payload: Payload) -> list[tuple[str, bytes, str]
     found = []
     for file in files:
         with context.artifacts.open(file.id) as content:
-            found.append((file.name, content.read(), file.media_type))
+            found.append(Attachment(file.name, content.read(), file.media_type))
     return found
 
 
-def _result(context: Context, message_id: str, refused: list[Rejected]) -> Result:
-    counts = context.items.counts()
+def _result(counts: dict[ItemState, int], message_id: str, refused: list[str]) -> Result:
     if counts[ItemState.FAILED] == sum(counts.values()):
-        raise Rejected("; ".join(map(str, refused)) or "Every recipient was refused by the mail server.")
+        raise Rejected("; ".join(refused) or "Every recipient was refused by the mail server.")
     values = {
         "message_id": message_id,
         "accepted": sum(counts.values()),
@@ -152,5 +146,5 @@ def _result(context: Context, message_id: str, refused: list[Rejected]) -> Resul
             "Whether the uncertain ones got the mail cannot be known from here. Ask before sending again."
         )
     if refused:
-        values["problems"] = [str(error) for error in refused]
+        values["problems"] = refused
     return Result(values=values)

@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 from functools import lru_cache
 from typing import NamedTuple, Protocol
+
+from django.core.mail import EmailMultiAlternatives
 
 from workers.engines.mail import header, mime, writable
 from workers.engines.mail.header import Mailbox
@@ -132,6 +134,35 @@ class Form:
             content=f"{''.join(headers)}\r\n".encode() + body,
             is_international=self._is_international or not to.address.isascii(),
         )
+
+    def for_django(self, recipient: Recipient) -> EmailMultiAlternatives:
+        """The same for a backend of Django's, which writes and signs it in its own way; raises Unwritable."""
+        message = self.fill(recipient)  # refuses what cannot be written
+        letter, values = self._letter, recipient.values
+        shown = [(box.name, box.address) for box in letter.to or [recipient.mailbox]]
+        made = EmailMultiAlternatives(
+            subject=letter.subject.fill(values),
+            body=letter.text.fill(values),
+            from_email=formataddr((letter.sender.name, letter.sender.address)),
+            to=list(message.recipients),
+            reply_to=[formataddr((letter.reply_to.name, letter.reply_to.address))]
+            if letter.reply_to
+            else None,
+            headers={
+                "To": ", ".join(formataddr(box) for box in shown),
+                "Message-ID": recipient.message_id,
+                "Auto-Submitted": letter.auto_submitted,
+                **dict(line.rstrip().split(": ", 1) for line in _unsubscribing(recipient.unsubscribe)),
+            },
+        )
+        if letter.html is not None:
+            made.attach_alternative(letter.html.fill(values), "text/html")
+        for file in letter.attachments:
+            is_message = file.media_type.startswith("message/")
+            made.attach(
+                file.name, file.content, "application/octet-stream" if is_message else file.media_type
+            )
+        return made
 
     def _subject_for(self, values: Values) -> str:
         return header.text("Subject", self._letter.subject.fill(values), field="subject")

@@ -75,6 +75,14 @@ def parse(text: str, *, field: str) -> Pattern:
     return Pattern(tuple(_pieces(text, field)))
 
 
+def parse_link(text: str, *, field: str) -> Pattern:
+    """The same for a link: values are quoted as parts of it, also in plain text."""
+    pieces = parse(text, field=field).pieces
+    return Pattern(
+        tuple(each if isinstance(each, str) else each._replace(write=_part_of_link) for each in pieces)
+    )
+
+
 def _pieces(text: str, field: str) -> Iterator[str | Hole]:
     place = 0
     for found in VARIABLE.finditer(text):
@@ -111,23 +119,23 @@ class Marks:
 
     def text(self, rendered: str) -> Pattern:
         """What a template for plain text made of it."""
-        return Pattern(tuple(self._split(rendered, lambda before: str)))
+        return Pattern(tuple(self._split(rendered)))
 
     def html(self, rendered: str) -> Pattern:
         """What a template for HTML made of it: values are escaped as the place they stand in asks for."""
-        return Pattern(tuple(self._split(rendered, _escape_at)))
+        return Pattern(tuple(self._split(rendered, is_html=True)))
 
     def _word(self, hole: Hole) -> str:
         self._holes.append(hole)
         return f"{self._secret}{len(self._holes) - 1}x"
 
-    def _split(self, rendered: str, write: Callable[[str], Callable[[str], str]]) -> Iterator[str | Hole]:
+    def _split(self, rendered: str, *, is_html: bool = False) -> Iterator[str | Hole]:
         place = 0
         for found in re.finditer(rf"{self._secret}(\d+)x", rendered):
             if before := rendered[place : found.start()]:
                 yield before
             hole = self._holes[int(found[1])]
-            yield hole._replace(write=write(rendered[: found.start()]))
+            yield hole._replace(write=_escape_at(rendered[: found.start()])) if is_html else hole
             place = found.end()
         if rest := rendered[place:]:
             yield rest

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 
 from jobs.errors import Rejected
-from workers.engines.addresses import CONTROL, LOCAL_CHARACTERS
+from workers.engines.addresses import CONTROL, LOCAL, LOCAL_CHARACTERS
 
 ADDRESS_CHARACTERS = 254
-ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"  # \w: letters of every script, for mailboxes that need SMTPUTF8
-LOCAL = re.compile(rf"{ATOM}(\.{ATOM})*")
 DOMAIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}", re.ASCII)
 MESSAGE_ID = re.compile(r"<[\w!#$%&'*+/=?^`{|}~.-]+@[\w.\[\]:-]+>", re.ASCII)
@@ -48,7 +46,7 @@ def address(field: str, text: str) -> str:
     """A bare address whose domain is ASCII."""
     local, _, domain = line(field, text).rpartition("@")
     is_short = len(text.encode()) <= ADDRESS_CHARACTERS and len(local.encode()) <= LOCAL_CHARACTERS
-    if not (is_short and LOCAL.fullmatch(local) and DOMAIN.fullmatch(domain)):
+    if not (is_short and local.isprintable() and LOCAL.fullmatch(local) and DOMAIN.fullmatch(domain)):
         raise Unwritable(field, f"is no mail address: {text!r}")
     return text
 

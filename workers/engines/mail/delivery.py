@@ -1,0 +1,109 @@
+"""A job's recipients, chunk by chunk of the ledger: claimed before they are sent to, settled after.
+
+If we die between the two, no more than one chunk is undecided, and the job's policy says what becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jobs.errors import Failed
+from jobs.items import ClaimedItem, Ended
+from jobs.states import ItemState
+from workers.context import Context
+from workers.engines.mail.transport import Posting, Transport
+from workers.engines.smtp.outcome import Outcome, Verdict
+
+CHUNK = 20
+TOLD = 20
+"""So many examples of what went wrong are told; the ledger has them all."""
+
+
+@dataclass
+class Delivered:
+    """What went wrong in this attempt, in words."""
+
+    refused: list[str] = field(default_factory=list)
+    put_off: list[str] = field(default_factory=list)
+    repeated: int = 0
+    """How many undecided ones the policy wants to be sent again."""
+
+
+def deliver(
+    context: Context,
+    transport: Transport,
+    write: Callable[[ClaimedItem], Posting],
+    *,
+    chunk: int = CHUNK,
+    most_tries: int = 0,
+) -> Delivered:
+    """Send to every recipient that is pending; raises Failed if the server is away.
+
+    `most_tries`: so often a recipient may be put off, then the item is `failed` (0 = as often as the job is
+    tried).
+    """
+    found = Delivered()
+    total = sum(context.items.counts().values())
+    seen = 0
+    ended: list[Ended] = []
+    while True:
+        # A job that is to stop leaves nobody behind of whom it is known how it ended.
+        room = 0 if context.is_cancelled or transport.stopped else chunk
+        claimed = context.items.exchange(ended, room)
+        if not claimed:
+            context.check()
+            break
+        context.progress(seen / max(total, 1), claimed[0].key)
+        seen += len(claimed)
+        ended = [
+            _ended(context, found, item, outcome, most_tries)
+            for item, outcome in zip(claimed, send_chunk(transport, claimed, write), strict=True)
+        ]
+    if transport.stopped is not None:
+        raise transport.stopped
+    return found
+
+
+def send_chunk(
+    transport: Transport, claimed: list[ClaimedItem], write: Callable[[ClaimedItem], Posting]
+) -> list[Outcome]:
+    """Hand over, and hear about each."""
+    return list(transport.send([write(item) for item in claimed]))
+
+
+def finish(context: Context, found: Delivered) -> dict[ItemState, int]:
+    """The counts, once nobody is left to be sent to; as long as somebody is, raises Failed."""
+    counts = context.items.counts()
+    if counts[ItemState.PENDING]:
+        some = found.put_off[:TOLD] or [f"{counts[ItemState.PENDING]} are to be sent to again."]
+        raise Failed("; ".join(some))
+    return counts
+
+
+def _ended(context: Context, found: Delivered, item: ClaimedItem, outcome: Outcome, most_tries: int) -> Ended:
+    """What the ledger is told, and people."""
+    reply = f"{outcome.code or ''} {outcome.text}".strip()
+    match outcome.verdict:
+        case Verdict.TAKEN:
+            return Ended(item.id, ItemState.DONE)
+        case Verdict.UNSENT:
+            return Ended(item.id, ItemState.PENDING)
+        case Verdict.UNDECIDED:
+            why = f"The mail server may or may not have taken the mail to {outcome.recipient}: {reply}"
+            context.log.warning("mail_uncertain", recipient=outcome.recipient, error=why)
+            return Ended(item.id, context.items.undecided_state, {"uncertain": context.attempt, "error": why})
+        case Verdict.REFUSED:
+            by = "was refused by the mail server" if outcome.code else "cannot be sent to"
+            why = f"{outcome.recipient} {by}: {reply}"
+            found.refused.append(why)
+            return Ended(item.id, ItemState.FAILED, {"error": why, "status": outcome.status})
+        case Verdict.PUT_OFF:
+            why = f"{outcome.recipient} was put off by the mail server: {reply}"
+            tries = 1 + (item.detail or {}).get("tries", 0)
+            detail = {"error": why, "status": outcome.status, "tries": tries}
+            if tries == most_tries:
+                found.refused.append(why)
+                return Ended(item.id, ItemState.FAILED, detail)
+            found.put_off.append(why)
+            return Ended(item.id, ItemState.PENDING, detail)

@@ -1,0 +1,50 @@
+"""What is this installation's own in a mail: its sender, its ids, its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parseaddr
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from workers.engines.addresses import ascii_domain
+from workers.engines.mail.header import Mailbox
+from workers.engines.mail.letter import Letter
+from workers.engines.mail.pattern import Marks, Pattern, fixed
+
+TEMPLATES = "millrace/email"
+
+
+def sender() -> Mailbox:
+    """Whom mails come from that name nobody: FROM_EMAIL."""
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    local, _, domain = address.rpartition("@")
+    return Mailbox(f"{local}@{ascii_domain(domain) or 'localhost'}", name)
+
+
+def message_id(job: UUID, part: str | int = "") -> str:
+    """The same for every attempt, so that a mail server or reader can tell a repetition."""
+    return f"<{job}{'.' if part != '' else ''}{part}@{sender().domain}>"
+
+
+def letter(
+    template: str, subject: Pattern | str, values: Mapping[str, Pattern | Any], **fields: Any
+) -> Letter:
+    """A letter in the installation's layout: text and HTML from one template, with the holes of its values.
+
+    `fields` are the letter's other ones. A string is taken as it is, whatever braces stand in it.
+    """
+    marks = Marks()
+    title = fixed(subject) if isinstance(subject, str) else subject
+    marked = {
+        name: marks.mark(value) if isinstance(value, Pattern) else value
+        for name, value in {"subject": title, **values}.items()
+    }
+    text = render_to_string(f"{TEMPLATES}/{template}.txt", marked).strip()
+    html = render_to_string(f"{TEMPLATES}/{template}.html", marked).strip()
+    return Letter(
+        **{"sender": sender()} | fields, subject=title, text=marks.text(text), html=marks.html(html)
+    )
