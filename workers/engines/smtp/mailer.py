@@ -163,7 +163,7 @@ class Mailer:
     ) -> dict[str, Outcome]:
         """Give it the message, and the envelope of the next; how it ended, for those who wait for it."""
         connection = self._connected()
-        content = message.content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+        content = _stuffed(message.content) + b".\r\n"
         if following and connection.offers("PIPELINING") and not _impossible(following, connection):
             content += _lines(_commands(following, connection))
             self._is_asked = True
@@ -200,6 +200,12 @@ def _commands(message: Envelope, connection: Connection) -> list[str]:
         options += " SMTPUTF8"
     recipients = [f"RCPT TO:<{recipient}>" for recipient in message.recipients]
     return [f"MAIL FROM:<{message.sender}>{options}", *recipients, "DATA"]
+
+
+def _stuffed(content: bytes) -> bytes:
+    """Every line that begins with a dot has one more, so that none ends the message."""
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def _lines(commands: list[str]) -> bytes:
