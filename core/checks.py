@@ -42,6 +42,26 @@ def check_debug(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
 
 
 @register
+def check_mail_keys(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether mail can be signed as it is to be."""
+    if not settings.DKIM_KEYS:
+        return []
+    from workers.engines.mail import signing
+
+    try:
+        signing.read(tuple(settings.DKIM_KEYS))
+    except ValueError as error:
+        return [
+            Error(
+                str(error),
+                hint="Write selector@domain=path of a private key in PEM, RSA from 2048 bits or Ed25519.",
+                id="millrace.E020",
+            )
+        ]
+    return []
+
+
+@register
 def check_flower(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
     """Whether Flower is behind its own password as well as behind ours."""
     if not settings.FLOWER_URL or ":" in settings.FLOWER_AUTH:

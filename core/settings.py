@@ -286,6 +286,8 @@ EMAIL_UNVERIFIED = switch("EMAIL_UNVERIFIED", default=False)
 """on = a mail server is used although its certificate is not good for its name: anybody may be it."""
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default="Millrace <millrace@localhost>")
 """The sender of mails that name none."""
+DKIM_KEYS = env.list("DKIM_KEYS", default=[])
+"""What mail is signed with: selector@domain=path of a private key in PEM, separated by commas."""
 
 # -- Celery ----------------------------------------------------------------------------------------
 

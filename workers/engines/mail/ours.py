@@ -14,6 +14,7 @@ from workers.engines.addresses import ascii_domain
 from workers.engines.mail.header import Mailbox
 from workers.engines.mail.letter import Letter
 from workers.engines.mail.pattern import Marks, Pattern, fixed
+from workers.engines.mail.signing import signers_for
 
 TEMPLATES = "millrace/email"
 
@@ -45,6 +46,6 @@ def letter(
     }
     text = render_to_string(f"{TEMPLATES}/{template}.txt", marked).strip()
     html = render_to_string(f"{TEMPLATES}/{template}.html", marked).strip()
-    return Letter(
-        **{"sender": sender()} | fields, subject=title, text=marks.text(text), html=marks.html(html)
-    )
+    us = sender()
+    shared = {"sender": us, "signers": signers_for(us.domain)} | fields
+    return Letter(**shared, subject=title, text=marks.text(text), html=marks.html(html))
