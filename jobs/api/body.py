@@ -15,6 +15,9 @@ from jobs.api.problems import Refused, Wrong, pointer
 DEEPEST = 64
 """How deep objects and lists may stand in each other: far beyond use, far before a stack's end."""
 
+EXACT = 2**53
+"""Below it every whole number is a float of its own."""
+
 
 class StrictParser(Parser):
     """What JSON leaves open is refused: names that stand twice, numbers that are none."""
@@ -77,12 +80,12 @@ def refuse_constant(word: str) -> NoReturn:
     raise Refused("malformed_json", f"{word} is no JSON number.")
 
 
-def finite(digits: str) -> float:
-    """A number that fits; 1e999 would become infinite."""
+def finite(digits: str) -> float | int:
+    """A number that fits; 1e999 would become infinite. JSON has one sort of numbers: 5.0 is 5."""
     number = float(digits)
     if math.isinf(number):
         raise Refused("malformed_json", f"The number {digits[:40]} is too large.")
-    return number
+    return int(number) if number.is_integer() and abs(number) < EXACT else number
 
 
 def depth(found: Any) -> int:

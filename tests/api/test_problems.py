@@ -74,6 +74,16 @@ def test_a_hostile_body_is_a_typed_problem_and_leaves_nothing(api, frame, body, 
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize(("number", "status"), [("5.0", 202), ("5e0", 202), ("5.5", 422), ("1e300", 422)])
+def test_a_whole_number_is_one_however_it_is_written(office, frame, number, status):
+    body = f'{{"kind": "test.frame", "payload": {{"width": 20}}, "priority": {number}}}'
+
+    answer = office.post(f"{BASE}/jobs", body.encode(), content_type="application/json")
+
+    assert answer.status_code == status
+    assert [job.priority for job in Job.objects.all()] == ([5] if status == 202 else [])
+
+
 def test_every_place_that_does_not_fit_is_named(api, frame):
     answer = post(api, "/jobs", {"kind": "test.frame", "payload": {"width": 4, "a/b~c": 1}})
 
