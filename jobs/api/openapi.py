@@ -14,8 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from jobs.api.answers import answer
 from jobs.api.api import OPERATIONS, api
 from jobs.api.auth import Bearer
-from jobs.api.idempotent import HEADER
+from jobs.api.openapi_headers import COMPONENTS, OF_STATUS, carried, parameters, response_headers
 from jobs.api.openapi_kinds import add_kinds
+from jobs.api.openapi_links import add_links
 from jobs.api.problems import MEDIA_TYPE
 from jobs.registry import KINDS
 from jobs.search.export import MEDIA_TYPE as JSON_LINES
@@ -40,7 +41,6 @@ MEANING = {
     500: "Something broke on our side.",
     503: "The database is away; nothing was done.",
 }
-RETRY = {429, 503, 409}
 PROBLEM: Described = {
     "type": "object",
     "description": "RFC 9457. `type` leads to a page about it; `code` is stable.",
@@ -67,37 +67,19 @@ PROBLEM: Described = {
         },
     },
 }
-KEY: Described = {
-    "in": "header",
-    "name": HEADER,
-    "required": False,
-    "description": "The same key and body again get the first answer, with `Idempotent-Replayed: true`.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9._~:+/=-]+$"},
-}
-LINKS: Described = dict.fromkeys(
-    ("get_job", "cancel", "rerun", "retry", "get_result", "get_log", "get_events"), "/id"
-)
-MAKES: dict[str, Described] = {
-    "submit": LINKS,
-    "rerun": LINKS,
-    "upload": {"get_upload": "/id"},
-    "add_token": {"get_token": "/id", "revoke_token": "/id"},
-    "add_schedule": dict.fromkeys(
-        ("get_schedule", "put_schedule", "enable_schedule", "disable_schedule", "remove_schedule"), "/id"
-    ),
-    "add_webhook": dict.fromkeys(
-        ("get_webhook", "put_webhook", "enable", "disable", "rotate", "remove_webhook"), "/id"
-    ),
-}
-"""Which operations go on from what an operation made, and where its id stands."""
 BYTES = {"get_file": "*/*", "export": JSON_LINES}
 """The operations that answer with something else than JSON."""
-HEADERS: dict[str, Described] = {
-    "Location": {"description": "Where it is.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "When to look, in seconds.", "schema": {"type": "integer"}},
-    "ETag": {"description": "For `If-None-Match`.", "schema": {"type": "string"}},
+STREAM: Described = {
+    "schema": {
+        "type": "string",
+        "description": "Server-sent events: `moved`, `log`, `progress`, at last `end`; `data` is JSON.",
+    }
 }
-CARRIES = {202: ("Location", "Retry-After"), 201: ("Location",), 303: ("Location",)}
+MORE = {
+    "get_events": {204: "It has ended, and you have heard all of it.", 501: "Nothing is streamed here."},
+    "change": {412: "The job has changed since you looked.", 428: "There is no `If-Match`."},
+}
+"""What an operation may answer besides; from 400 on they are problems."""
 
 
 def openapi_json(request: HttpRequest) -> HttpResponse:
@@ -116,7 +98,10 @@ def described(kinds: tuple[int, ...]) -> Described:
     document = dict(api.get_openapi_schema())
     document.pop("servers", None)
     document["components"]["schemas"]["Problem"] = PROBLEM
-    document["components"]["responses"] = {str(status): problem_response(status) for status in MEANING}
+    document["components"]["responses"] = {
+        str(status): problem_response(status, text) for status, text in MEANING.items()
+    }
+    document["components"]["headers"] = COMPONENTS
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             complete(path, method, operation)
@@ -126,21 +111,26 @@ def described(kinds: tuple[int, ...]) -> Described:
 
 def complete(path: str, method: str, operation: Described) -> None:
     """What ninja does not know of an operation."""
-    view = VIEWS[operation["operationId"]]
+    name = operation["operationId"]
+    view = VIEWS[name]
     has_key = hasattr(view, "takes_key")
     statuses = {*ALWAYS, *(WITH_BODY if "requestBody" in operation else ()), *(WITH_KEY if has_key else ())}
     statuses |= {409, 410} if "{id}" in path or "{token}" in path else set()
+    more = MORE.get(name, {})
+    answers = {int(status): found for status, found in operation["responses"].items()}
+    answers |= {status: {"description": text} for status, text in more.items() if status < 400}
     operation["responses"] = {
-        **{str(status): own_response(status, found) for status, found in operation["responses"].items()},
+        **{str(status): own_response(name, status, found) for status, found in answers.items()},
         **{str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)},
+        **{str(status): problem_response(status, text) for status, text in more.items() if status >= 400},
     }
-    operation["parameters"] = [without_null(each) for each in operation["parameters"]]
-    if has_key:
-        operation["parameters"].append(KEY)
+    operation["parameters"] = [*map(without_null, operation["parameters"]), *parameters(name, view)]
     add_links(operation)
     add_scope(operation)
-    if operation["operationId"] in BYTES:
-        operation["responses"]["200"]["content"] = {BYTES[operation["operationId"]]: {"schema": {}}}
+    if name in BYTES:
+        operation["responses"]["200"]["content"] = {BYTES[name]: {"schema": {}}}
+    if name == "get_events":
+        operation["responses"]["200"]["content"]["text/event-stream"] = STREAM
 
 
 def without_null(parameter: Described) -> Described:
@@ -152,32 +142,19 @@ def without_null(parameter: Described) -> Described:
     return {**parameter, "schema": {**branches[0], **around}}
 
 
-def own_response(status: int, found: Described) -> Described:
+def own_response(name: str, status: int, found: Described) -> Described:
     """A response that the operation declares, with the headers it carries."""
-    headers = {name: HEADERS[name] for name in CARRIES.get(int(status), ())}
-    return {**found, **({"headers": headers} if headers else {})}
+    shows_job = "JobOut" in str(found.get("content", ""))
+    return {**found, "headers": response_headers(carried(name, VIEWS[name], status, shows_job=shows_job))}
 
 
-def problem_response(status: int) -> Described:
+def problem_response(status: int, meaning: str) -> Described:
     """A problem of this status."""
-    found: Described = {
-        "description": MEANING[status],
+    return {
+        "description": meaning,
+        "headers": response_headers(OF_STATUS.get(status, ())),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    if status in RETRY:
-        found["headers"] = {"Retry-After": HEADERS["Retry-After"]}
-    return found
-
-
-def add_links(operation: Described) -> None:
-    """Where to go on from what was made."""
-    links = {
-        name: {"operationId": name, "parameters": {"id": f"$response.body#{where}"}}
-        for name, where in MAKES.get(operation["operationId"], {}).items()
-    }
-    for status in ("201", "202"):
-        if links and status in operation["responses"]:
-            operation["responses"][status] = {**operation["responses"][status], "links": links}
 
 
 def add_scope(operation: Described) -> None:

@@ -37,7 +37,11 @@ FORM = {
                     "type": "object",
                     "required": ["file"],
                     "properties": {
-                        "file": {"type": "string", "contentMediaType": "application/octet-stream"}
+                        "file": {
+                            "type": "string",
+                            "minLength": 1,
+                            "contentMediaType": "application/octet-stream",
+                        }
                     },
                 }
             }

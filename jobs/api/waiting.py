@@ -40,5 +40,6 @@ def waits(operation: V) -> V:
             return answered  # it is accepted: to refuse it now would make its caller send it again
         return wait_for(request, answered, UUID(found[1]), path=answered["Location"])
 
+    held_back.may_wait = True  # type: ignore[attr-defined]
     held_back.__signature__ = inspect.signature(operation, eval_str=True)  # type: ignore[attr-defined]
     return held_back  # type: ignore[return-value]
