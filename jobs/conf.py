@@ -91,6 +91,12 @@ class Conf:
     """How many endpoints one owner may have."""
     keep_delivery_days: float = 14
     """How long the delivery log of webhooks is kept."""
+    unsubscribe_days: float = 730
+    """How long the link to unsubscribe in a mail is good for."""
+    bounce_folder: str = ""
+    """The Maildir, or the folder of .eml files, in which reports about bounced mail arrive; empty = none."""
+    keep_report_days: float = 90
+    """How long it is remembered which reports about bounced mail were taken."""
     wake_seconds: float = 0.02
     """The least time between two bells for one queue from one process."""
     canary_seconds: float = 10

@@ -5,6 +5,7 @@ MillraceError
 │   ├── UnknownKind        no such kind is declared here
 │   ├── BadPayload         the payload does not fit its kind (`problems` lists where and why)
 │   ├── BadUpload          a file is too large, of the wrong type, or empty
+│   ├── BadReport          what came in is no report about a mail of ours
 │   ├── BadSchedule        a schedule that cannot be kept, or would never fire
 │   ├── KeyReused          an idempotency key was used before with another payload
 │   ├── BadFilter          a word of a filter cannot be understood (`word`, `column`, `why`)
@@ -77,6 +78,12 @@ class BadUpload(Refusal):
     """A file is too large, of the wrong type, or empty."""
 
     code = "bad_upload"
+
+
+class BadReport(Refusal):
+    """What came in is no report about a mail of ours, or cannot be believed."""
+
+    code = "bad_report"
 
 
 class BadSchedule(Refusal):

@@ -15,7 +15,7 @@ from jobs.artifacts import delete_artifacts, delete_files, expired_artifacts, or
 from jobs.conf import conf
 from jobs.lifecycle.limits import forget_keys, idle_keys
 from jobs.lifecycle.purge import expired_jobs, purge_jobs
-from jobs.models import IdempotencyKey, Tombstone
+from jobs.models import IdempotencyKey, MailReport, Suppression, Tombstone
 from jobs.webhooks.age import forget_deliveries, old_deliveries
 
 # A file is written before its row; younger ones may belong to an upload or a job that is still at it.
@@ -45,6 +45,8 @@ def areas() -> list[Area]:
             date_done__lt=Now() - timedelta(days=conf().keep_failed_days),
         ),
         Area("deliveries", old_deliveries, forget_deliveries),
+        _area("suppressions", Suppression, Q(expires_at__lt=Now())),
+        _area("reports", MailReport, Q(created_at__lt=Now() - timedelta(days=conf().keep_report_days))),
         _area("keys", IdempotencyKey, Q(expires_at__lt=Now())),
         Area("limits", idle_keys, forget_keys),
         _area("tombstones", Tombstone, Q(until__lt=Now())),

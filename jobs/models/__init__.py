@@ -10,6 +10,8 @@ from jobs.models.limit import Floor, LimitKey, Share
 from jobs.models.log_line import LogLine
 from jobs.models.progress import Progress
 from jobs.models.queue import Queue
+from jobs.models.report import MailReport
+from jobs.models.suppression import Suppression
 from jobs.models.tally import Tally
 from jobs.models.token import Token
 from jobs.models.tombstone import Tombstone
@@ -27,9 +29,11 @@ __all__ = [
     "JobEvent",
     "LimitKey",
     "LogLine",
+    "MailReport",
     "Progress",
     "Queue",
     "Share",
+    "Suppression",
     "Tally",
     "Token",
     "Tombstone",

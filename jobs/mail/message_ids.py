@@ -1,0 +1,51 @@
+"""Message-IDs that say, to us alone, which item of which job a mail was: what comes back is believed by them.
+
+`<job.item.seal@domain>`: whoever reports about a mail returns its Message-ID. Without the secret key nobody
+can make the seal for another recipient's item, so a made-up report can speak only of a mail its maker got.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import b32encode
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+WHOLE_JOB = 0
+"""In place of an item, for a mail that several recipients get under one Message-ID."""
+SALT = "millrace.message-id"
+SEAL_CHARACTERS = 16
+OURS = re.compile(r"<([0-9a-f]{32})\.(\d{1,19})\.([a-z2-7]{16})@[^<>@\s]+>", re.ASCII)
+
+
+class Sent(NamedTuple):
+    """The item of a job that a mail was."""
+
+    job: UUID
+    item: int
+
+
+def make_message_id(job: UUID, item: int, domain: str) -> str:
+    """The same for every attempt, so that a mail server or reader can tell a repetition."""
+    return f"<{job.hex}.{item}.{_seal(job, item, settings.SECRET_KEY)}@{domain}>"
+
+
+def open_message_id(text: str) -> Sent | None:
+    """What the mail was that a text with its Message-ID is about; None if we did not write it."""
+    found = OURS.search(text)
+    if found is None:
+        return None
+    sent = Sent(UUID(hex=found[1]), int(found[2]))
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    if any(hmac.compare_digest(found[3], _seal(*sent, key)) for key in keys):
+        return sent
+    return None
+
+
+def _seal(job: UUID, item: int, key: str) -> str:
+    digest = salted_hmac(SALT, f"{job.hex}.{item}", secret=key, algorithm="sha256").digest()
+    return b32encode(digest)[:SEAL_CHARACTERS].decode().lower()
