@@ -64,6 +64,7 @@ class Scope(StrEnum):
     READ = "read"
     CANCEL = "cancel"
     OPERATE = "operate"
+    BOUNCES = "bounces"
 
 
 SCOPE_OF = {"millrace_jobs.submit_job": Scope.SUBMIT, "millrace_jobs.operate_job": Scope.OPERATE}

@@ -11,6 +11,7 @@ from ninja.operation import Operation
 from jobs.api import (
     acts,
     batches,
+    bounces,
     export,
     files,
     jobs,
@@ -19,6 +20,7 @@ from jobs.api import (
     queues,
     schedules,
     story,
+    suppressions,
     tokens,
     uploads,
     webhooks,
@@ -48,7 +50,10 @@ api = Door(
     openapi_url=None,
     docs_url=None,
 )
-ROOMS = (jobs, acts, story, export, batches, uploads, files, kinds, queues, schedules, tokens, webhooks, me)
+ROOMS = (
+    jobs, acts, story, export, batches, uploads, files, kinds, queues, schedules, tokens, webhooks,
+    suppressions, bounces, me,
+)  # fmt: skip
 for room in ROOMS:
     api.add_router("", room.router)
 

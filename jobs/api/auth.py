@@ -50,6 +50,7 @@ READ = Bearer(Scope.READ)
 SUBMIT = Bearer(Scope.SUBMIT)
 CANCEL = Bearer(Scope.CANCEL)
 OPERATE = Bearer(Scope.OPERATE)
+BOUNCES = Bearer(Scope.BOUNCES)
 
 
 def by_token(header: str) -> Holder:

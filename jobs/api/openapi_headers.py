@@ -57,6 +57,7 @@ OF_JOB = ("ETag", "Link", "Retry-After")
 OF_OPERATION: dict[tuple[str, int], tuple[str, ...]] = {
     ("list_jobs", 200): ("Link",),
     ("get_log", 200): ("Link",),
+    ("list_suppressions", 200): ("Link",),
     ("export", 200): ("Content-Disposition",),
     ("get_file", 200): ("Content-Disposition", "ETag"),
 }

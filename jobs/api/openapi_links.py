@@ -47,6 +47,9 @@ LINKS: dict[tuple[str, str], Described] = {
     ("add_token", "201"): leads_to(("get_token", "revoke_token"), id="/id"),
     ("add_webhook", "201"): leads_to(OF_WEBHOOK, id="/id"),
     ("list_webhooks", "200"): leads_to(("get_webhook", "list_deliveries"), id="/webhooks/0/id"),
+    ("list_suppressions", "200"): leads_to(
+        ("get_suppression", "remove_suppression"), id="/suppressions/0/id"
+    ),
     ("test", "202"): delivery("/id"),
     ("list_deliveries", "200"): delivery("/deliveries/0/id"),
 }

@@ -148,6 +148,12 @@ CATALOGUE: dict[str, About] = {
     "bad_upload": About(
         422, "This file is not accepted", "It is empty, too large or of the wrong type: `detail` says which."
     ),
+    "bad_report": About(
+        422,
+        "This report is not taken",
+        "It is none, returns nothing of the mail, or is about no mail of ours: `detail` says which. Sending"
+        " it again will not help.",
+    ),
     "key_reused": About(
         422,
         "This idempotency key was used for something else",

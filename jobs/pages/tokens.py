@@ -28,6 +28,7 @@ SCOPES = {
     Scope.READ: "Look at jobs, results and files",
     Scope.CANCEL: "Cancel jobs",
     Scope.OPERATE: "See and act on everybody's jobs, pause queues, keep schedules",
+    Scope.BOUNCES: "Hand in reports about mail that came back",
 }
 SPANS = {"30": "30 days", "90": "90 days", "365": "a year", "": "it does not expire"}
 

@@ -34,6 +34,8 @@ class Ask(NamedTuple):
 
 FILE = object()
 """An upload, in place of a body."""
+MESSAGE = object()
+"""A report about Alice's mail."""
 ASKED: dict[str, Ask] = {
     "submit": Ask("post", "/jobs", JOB),
     "submit_batch": Ask("post", "/jobs/batch", {"jobs": [JOB]}),
@@ -80,6 +82,13 @@ ASKED: dict[str, Ask] = {
     "get_delivery": Ask("get", "/webhooks/{webhook}/deliveries/{delivery}"),
     "replay_one": Ask("post", "/webhooks/{webhook}/deliveries/{delivery}/replay"),
     "remove_webhook": Ask("delete", "/webhooks/{webhook}"),
+    "list_suppressions": Ask("get", "/suppressions"),
+    "add_suppressions": Ask("post", "/suppressions", {"addresses": ["eve@example.org"]}),
+    "lift_suppressions": Ask("post", "/suppressions/lift", {"addresses": ["eve@example.org"]}),
+    "look_up_suppressions": Ask("post", "/suppressions/look-up", {"addresses": ["eve@example.org"]}),
+    "get_suppression": Ask("get", "/suppressions/{suppression}"),
+    "remove_suppression": Ask("delete", "/suppressions/{suppression}"),
+    "take_bounce": Ask("post", "/bounces", MESSAGE),
     "get_me": Ask("get", "/me"),
 }
 OPERATORS_ALONE = {name for name, ask in ASKED.items() if ask.path.startswith(("/queues", "/schedules"))}

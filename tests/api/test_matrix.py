@@ -10,18 +10,21 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django_celery_beat.models import PeriodicTask
+from uuid_utils.compat import uuid7
 
 from jobs import tokens
 from jobs.api.openapi import OPERATIONS
 from jobs.artifacts import store_upload
 from jobs.artifacts.links import make_token as sign
-from jobs.models import Artifact, Job, Token, Webhook
+from jobs.mail.message_ids import make_message_id
+from jobs.models import Artifact, Item, Job, Suppression, Token, Webhook
 from jobs.tokens import make_token
 from tests.api.conftest import BASE, program
 from tests.api.matrix import (
     ASKED,
     FILE,
     MEMBER,
+    MESSAGE,
     NOBODY,
     OPERATOR,
     OPERATORS_ALONE,
@@ -35,6 +38,7 @@ from tests.api.matrix import (
     table,
 )
 from tests.factories import give, make_group, make_job
+from tests.mail.letters import bounce
 from tests.webhooks.conftest import inbox, make_endpoint, set_conf
 from tests.webhooks.test_endpoints import make_delivery
 
@@ -45,9 +49,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "access.md"
 HEAD = """# Who may do what
 
 Each operation of the [API](api.md), asked by each role about what is Alice's: her failed job, her waiting
-job, her file, her token, her webhook endpoint. What is another's looks as if it were not there (404). A token
-knows only itself and the tokens it made, so Alice's own does not find her other one. The pages hold to the
-same rules; tests/pages/test_matrix.py has their table.
+job, her file, her token, her webhook endpoint, an address she suppressed. What is another's looks as if it
+were not there (404). A token knows only itself and the tokens it made, so Alice's own does not find her other
+one. The pages hold to the same rules; tests/pages/test_matrix.py has their table.
 
 This page is made by a test, which fails where the code does otherwise. Made anew by
 
@@ -77,6 +81,7 @@ def things(submitter, frame, inbox) -> dict[str, str]:
     file = store_upload(io.BytesIO(b"the words quince"), name="in.txt", owner=submitter)
     Artifact.objects.filter(pk=file.pk).update(job=failed)
     webhook = make_endpoint(inbox.url, submitter)
+    mailed = Item.objects.create(job=failed, key="ada@example.org", state="done")
     return {
         "job": str(failed.id),
         "waiting": str(make_job("queued", **shared).id),
@@ -86,6 +91,17 @@ def things(submitter, frame, inbox) -> dict[str, str]:
         "schedule": str(PeriodicTask.objects.get(name="Nightly cleanup").pk),
         "webhook": str(webhook.id),
         "delivery": str(make_delivery(webhook).id),
+        "suppression": str(
+            Suppression.objects.create(
+                id=uuid7(),
+                owner=submitter,
+                address="quince@example.org",
+                key="quince@example.org",
+                reason="by_hand",
+                source="api",
+            ).id
+        ),
+        "message": bounce(make_message_id(failed.id, mailed.pk, "example.org")).decode(),
         "url": inbox.url,
     }
 
@@ -93,10 +109,13 @@ def things(submitter, frame, inbox) -> dict[str, str]:
 def ask(client: Client, asked: Ask, things: dict[str, str]) -> tuple[int, str]:
     """Status and text of the answer; what it changed is undone."""
     path = BASE + asked.path.format(**things)
-    body = json.dumps(asked.body).replace("{url}", things["url"]) if asked.body is not FILE else None
+    is_json = asked.body not in (FILE, MESSAGE)
+    body = json.dumps(asked.body).replace("{url}", things["url"]) if is_json else None
     with transaction.atomic():
         if asked.body is FILE:
             answer = client.post(path, {"file": io.BytesIO(b"words")}, headers=asked.headers)
+        elif asked.body is MESSAGE:
+            answer = client.post(path, things["message"], content_type="message/rfc822")
         elif asked.body is None:
             answer = getattr(client, asked.method)(path, headers=asked.headers)
         else:

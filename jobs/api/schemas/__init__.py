@@ -20,6 +20,18 @@ from jobs.api.schemas.kind import KindOut, KindsOut, KindSummary
 from jobs.api.schemas.queue import PauseIn, QueueOut, QueuesOut
 from jobs.api.schemas.schedule import ScheduleIn, ScheduleOut, SchedulesOut
 from jobs.api.schemas.story import EventOut, EventsOut, LogLineOut, LogOut
+from jobs.api.schemas.suppression import (
+    AddressesIn,
+    BounceTaken,
+    LiftIn,
+    SuppressedList,
+    SuppressedOut,
+    SuppressionOut,
+    SuppressionPage,
+    SuppressionsAdded,
+    SuppressionsIn,
+    SuppressionsLifted,
+)
 from jobs.api.schemas.token import MeOut, TokenAbout, TokenIn, TokenMade, TokensOut
 from jobs.api.schemas.webhook import (
     DeliveriesOut,
@@ -37,10 +49,12 @@ from jobs.api.schemas.webhook import (
 
 __all__ = [
     "Accepted",
+    "AddressesIn",
     "ArtifactOut",
     "BatchIn",
     "BatchItem",
     "BatchOut",
+    "BounceTaken",
     "ChangeIn",
     "CountOut",
     "DeliveriesOut",
@@ -54,6 +68,7 @@ __all__ = [
     "KindOut",
     "KindSummary",
     "KindsOut",
+    "LiftIn",
     "Links",
     "LogLineOut",
     "LogOut",
@@ -70,6 +85,13 @@ __all__ = [
     "ScheduleIn",
     "ScheduleOut",
     "SchedulesOut",
+    "SuppressedList",
+    "SuppressedOut",
+    "SuppressionOut",
+    "SuppressionPage",
+    "SuppressionsAdded",
+    "SuppressionsIn",
+    "SuppressionsLifted",
     "TokenAbout",
     "TokenIn",
     "TokenMade",

@@ -44,7 +44,7 @@ class TokenIn(BaseModel):
     model_config = REFUSES
 
     name: str = Field(min_length=1, max_length=100, pattern=r"\S", description="What it is for.")
-    scopes: list[Scope] = Field(min_length=1, max_length=4)
+    scopes: list[Scope] = Field(min_length=1, max_length=len(TokenScope))
     expires_at: Moment | None = Field(None, description="Left out: as long as the token that makes it.")
 
 

@@ -1,0 +1,42 @@
+"""Bounces: a mail server hands in what came back. Believed is only what is about mails of ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from jobs.api.answers import answer
+from jobs.api.auth import BOUNCES
+from jobs.api.problems import Refused
+from jobs.api.schemas import BounceTaken
+from jobs.mail.bounces import take_report
+from jobs.mail.report import MOST_BYTES
+
+router = Router(tags=["suppressions"])
+
+MESSAGE = "message/rfc822"
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {MESSAGE: {"schema": {"type": "string", "contentMediaType": MESSAGE}}},
+    }
+}
+
+
+@router.post("/bounces", auth=BOUNCES, response=BounceTaken, summary="Hand in a report", openapi_extra=BODY)
+def take_bounce(request: HttpRequest) -> HttpResponse:
+    """A delivery report (RFC 3464) or a complaint (RFC 5965), as it came. Twice has its effect once."""
+    if request.content_type != MESSAGE:
+        raise Refused(
+            "unsupported_media_type",
+            f"Send the message as it is, as {MESSAGE}, not as {request.content_type or 'nothing'}.",
+            headers={"Accept": MESSAGE},
+        )
+    # Not `request.body`: that is as large as a body of JSON may be.
+    raw = request.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise Refused("too_large", f"A report may have {MOST_BYTES // (1024 * 1024)} MB.")
+    taken = take_report(raw)
+    return answer({"effect": taken.effect.value, "is_new": taken.is_new})
