@@ -103,6 +103,21 @@ def check_metrics(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
     ]
 
 
+@register(Tags.security, deploy=True)
+def check_unsubscribing(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether who gets a mail to many can leave the list with one click."""
+    if settings.IS_HTTPS and not is_loopback(urlsplit(settings.PUBLIC_URL).hostname or ""):
+        return []
+    return [
+        Warning(
+            f"Mails to many go out with a link to unsubscribe that begins with {settings.PUBLIC_URL}: their"
+            " readers cannot use it, and large mail providers refuse such mail.",
+            hint="Set PUBLIC_URL to the https:// address at which the web pages are reached from outside.",
+            id="millrace.W021",
+        )
+    ]
+
+
 def wrong_addresses() -> Iterator[CheckMessage]:
     """An address with a scheme nobody speaks, or without a host."""
     for name, schemes in SCHEMES.items():

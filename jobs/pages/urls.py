@@ -17,7 +17,9 @@ from jobs.pages import (
     public,
     queues,
     sign_in,
+    suppressions,
     tokens,
+    unsubscribe,
     webhooks,
 )
 
@@ -51,8 +53,12 @@ urlpatterns = [
     path("webhooks/<uuid:id>/edit", webhooks.webhook_edit, name="webhook-edit"),
     path("webhooks/<uuid:id>/replay/<uuid:delivery>", webhooks.webhook_replay, name="webhook-replay"),
     path("webhooks/<uuid:id>/<str:act>", webhooks.webhook_act, name="webhook-act"),
+    path("suppressions", suppressions.suppressions, name="suppressions"),
+    path("suppressions/export", suppressions.suppressions_export, name="suppressions-export"),
+    path("suppressions/<uuid:id>/lift", suppressions.suppression_lift, name="suppression-lift"),
     path("tokens", tokens.tokens, name="tokens"),
     path("tokens/<uuid:id>/revoke", tokens.token_revoke, name="token-revoke"),
+    path("unsubscribe/<str:token>", unsubscribe.unsubscribe, name="unsubscribe"),
     path("p/thanks/<str:token>", public.thanks, name="thanks"),
     path("p/<str:name>", public.public_kind, name="public-kind"),
 ]

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from uuid_utils.compat import uuid7
 
 from jobs.artifacts import make_link, store_upload
-from jobs.models import Job, Webhook, WebhookDelivery
+from jobs.mail.unsubscribe import unsubscribe_link
+from jobs.models import Job, Suppression, Webhook, WebhookDelivery
 from jobs.pages.public import make_token
 from jobs.pages.urls import urlpatterns
 from jobs.tokens import make_token as make_mill
@@ -50,6 +51,10 @@ PAGES = {
     "webhook-replay": ("post", "/webhooks/{hook}/replay/{delivery}", IN, NOT, NOT, DONE, DONE),
     "tokens": ("get", "/tokens", IN, OK, OK, OK, OK),
     "token-revoke": ("post", "/tokens/{mill}/revoke", IN, NOT, NOT, DONE, NOT),
+    "suppressions": ("get", "/suppressions", IN, OK, OK, OK, OK),
+    "suppressions-export": ("get", "/suppressions/export", IN, OK, OK, OK, OK),
+    "suppression-lift": ("post", "/suppressions/{gone}/lift", IN, NOT, NOT, DONE, DONE),
+    "unsubscribe": ("get", "/unsubscribe/{leave}", OK, OK, OK, OK, OK),
     "thanks": ("get", "/p/thanks/{token}", OK, OK, OK, OK, OK),
     "public-kind": ("get", "/p/test.open", OK, OK, OK, OK, OK),
 }
@@ -77,9 +82,13 @@ def objects(submitter: User, declare) -> dict[str, str]:
     file.save()
     hook = Webhook.objects.create(id=uuid7(), owner=submitter, url=f"https://{HERS}.example/", events=[])
     delivery = WebhookDelivery.objects.create(webhook=hook, event="job.failed", kind=HERS)
+    suppression = Suppression.objects.create(
+        id=uuid7(), owner=submitter, address=f"{HERS}@example.org", key=HERS, reason="by_hand", source="page"
+    )
     return {
         "job": str(job.id), "file": make_link(file), "token": make_token(job.id), "hook": str(hook.id),
-        "delivery": str(delivery.id),
+        "delivery": str(delivery.id), "gone": str(suppression.id),
+        "leave": unsubscribe_link(submitter.pk, job.id, "ada@example.org").rpartition("/")[2],
         "mill": str(make_mill(submitter, name=HERS, scopes=["read"]).token.id),
     }  # fmt: skip
 
@@ -140,7 +149,16 @@ def test_every_page_is_in_the_table():
 
 
 def test_every_page_refuses_the_other_method(browsers, objects):
-    takes_both = {"tokens", "sign-in", "kind", "public-kind", "webhook-new", "webhook-edit"}
+    takes_both = {
+        "tokens",
+        "sign-in",
+        "kind",
+        "public-kind",
+        "unsubscribe",
+        "suppressions",
+        "webhook-new",
+        "webhook-edit",
+    }
     got = {}
     for name, (method, path, *_) in PAGES.items():
         other = "delete" if name in takes_both else "get" if method == "post" else "post"

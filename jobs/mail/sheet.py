@@ -1,0 +1,145 @@
+"""Suppressions as CSV: written so that it can be read again, and read so that every bad line is named."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from django.utils.dateparse import parse_datetime
+
+from jobs.errors import Refusal
+from jobs.mail.address import read_address
+from jobs.mail.suppression import Entry
+from jobs.models import Suppression
+from jobs.models.suppression import Suppressed
+
+COLUMNS = ("address", "reason", "note", "expires_at", "created_at")
+NAMES = {"address": "address", "email": "address", "e-mail": "address", "reason": "reason", "note": "note",
+         "expires_at": "expires_at"}  # fmt: skip
+MOST_BYTES = 20 * 1024 * 1024
+MOST_ROWS = 200_000
+FIELD_CHARACTERS = 10_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for a formula; a `'` before it says that it is text."""
+
+
+class BadSheet(Refusal):
+    """The file cannot be read as a list at all."""
+
+    code = "bad_sheet"
+
+
+class BadLine(NamedTuple):
+    """A line of the file, counted from 1, and why it was left out."""
+
+    number: int
+    why: str
+
+
+class Sheet(NamedTuple):
+    """What a file holds."""
+
+    entries: list[Entry]
+    bad: list[BadLine]
+
+
+def write_lines(rows: Iterable[Suppression]) -> Iterator[str]:
+    """The whole list, a line at a time."""
+    yield _line(COLUMNS)
+    for row in rows:
+        ends = row.expires_at.isoformat() if row.expires_at else ""
+        yield _line([_text(row.address), row.reason, _text(row.note), ends, row.created_at.isoformat()])
+
+
+def read_sheet(raw: bytes) -> Sheet:
+    """Addresses, and with a heading also reasons, notes and times; raises BadSheet.
+
+    Without a heading the first column is the address. What says no reason was written `by_hand`.
+    """
+    if len(raw) > MOST_BYTES:
+        raise BadSheet(f"The file is larger than {MOST_BYTES // (1024 * 1024)} MB. Split it.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadSheet(f"The file is not UTF-8, at byte {error.start}. Save it as CSV UTF-8.") from None
+    first = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    found = Sheet([], [])
+    columns: list[str] | None = None
+    rows = _rows(reader)
+    for number, row in rows:
+        if columns is None:
+            named = [NAMES.get(cell.strip().lower(), "") for cell in row]
+            columns = named if "address" in named else ["address"]
+            if "address" in named:
+                continue
+        if len(found.entries) >= MOST_ROWS:
+            raise BadSheet(f"The file has more than {MOST_ROWS:,} addresses. Split it.")
+        try:
+            found.entries.append(_entry(dict(zip(columns, row, strict=False))))
+        except ValueError as error:
+            found.bad.append(BadLine(number, str(error)))
+    return found
+
+
+def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """Rows that hold something, with the line each began on."""
+    while True:
+        begins = reader.line_num + 1  # type: ignore[attr-defined]
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise BadSheet(f"Line {begins} is no CSV: {error}.") from None
+        if row is None:
+            return
+        if any(cell.strip() for cell in row):
+            yield begins, row
+
+
+def _entry(cells: dict[str, str]) -> Entry:
+    address = _bare(cells.get("address", ""))
+    try:
+        found = read_address(address)
+    except ValueError as error:
+        raise ValueError(f"{address[:100]!r} {error}") from None
+    reason = cells.get("reason", "").strip().lower() or Suppressed.BY_HAND
+    if reason not in set(Suppressed):
+        raise ValueError(f"{reason[:100]!r} is no reason; there are: {', '.join(Suppressed)}")
+    note = _bare(cells.get("note", ""))
+    return Entry(
+        address=found,
+        reason=Suppressed(reason),
+        source="file",
+        note=note,
+        expires_at=_time(cells.get("expires_at", "")),
+    )
+
+
+def _time(text: str) -> datetime | None:
+    if not text.strip():
+        return None
+    try:
+        found = parse_datetime(text.strip())
+    except ValueError:
+        found = None
+    if found is None:
+        raise ValueError(f"{text[:100]!r} is no time like 2026-12-24T18:00:00+01:00")
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _text(value: str) -> str:
+    return f"'{value}" if value.startswith(FORMULA) else value
+
+
+def _bare(value: str) -> str:
+    value = value.strip()
+    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULA) else value
+
+
+def _line(cells: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue()
