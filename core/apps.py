@@ -7,6 +7,7 @@ from pathlib import Path
 
 from celery.signals import setup_logging
 from django.apps import AppConfig
+from django.core.signals import request_started
 
 
 class CoreConfig(AppConfig):
@@ -20,7 +21,9 @@ class CoreConfig(AppConfig):
         from django.conf import settings
 
         from core import checks  # noqa: F401 - registers them
+        from core.connections import look_at_connections
 
+        request_started.connect(look_at_connections)
         setup_logging.connect(leave_logging_alone)
         # WhiteNoise warns about a folder that collectstatic has not made yet.
         with suppress(OSError):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 
-from django.core.asgi import get_asgi_application
+from core.handler import make_handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 # WhiteNoise hands files over as plain iterators. They are small, and Django reads them in a thread.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-django_application = get_asgi_application()
+django_application = make_handler()
 
 from django.conf import settings  # noqa: E402 - there are settings only now
 
