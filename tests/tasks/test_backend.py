@@ -25,10 +25,10 @@ from jobs.tasks_backend import RUN, RUN_ONCE, MillraceBackend, payload_of, sign
 from jobs.tasks_interface import (
     BaseTaskBackend,
     InvalidTask,
-    Task,
     TaskResultDoesNotExist,
     TaskResultMismatch,
     TaskResultStatus,
+    task,
     task_backends,
     task_enqueued,
 )
@@ -227,7 +227,7 @@ def test_a_task_of_another_kind_of_backend_is_not_called(monkeypatch: pytest.Mon
     other = {"BACKEND": IMMEDIATE}
     mine = {"BACKEND": "jobs.tasks_backend.MillraceBackend"}
     with override_settings(TASKS={"default": mine, "other": other}):
-        monkeypatch.setattr(functions, "plain", Task(func=functions.plain, backend="other"))
+        monkeypatch.setattr(functions, "plain", task(backend="other")(functions.plain))
         job = accept(kind, forged(f"{NAME}.plain", backend="other"))
 
         with pytest.raises(Rejected, match="no task of a Millrace backend"):
