@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 SETTINGS = PROJECT / "core" / "settings.py"
 CONF = PROJECT / "jobs" / "conf.py"
 PAGE = PROJECT / "docs" / "reference" / "settings.md"
-READERS = {"str", "list", "number", "choice", "switch", "address", "networks", "ports"}
+READERS = {"str", "list", "number", "choice", "switch", "address", "networks", "ports", "apps"}
 SECTION = re.compile(r"^# -- (?P<title>.+?) -+$")
 HEAD = """# Settings
 

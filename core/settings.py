@@ -7,6 +7,8 @@ named here. A bad value stops the process with the variable, the value and what 
 from __future__ import annotations
 
 import math
+import sys
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -98,6 +100,45 @@ def ports(variable: str, default: str) -> tuple[int, ...]:
     return tuple(map(int, found))
 
 
+def apps(variable: str) -> list[str]:
+    """Django apps, separated by commas: modules, or the dotted names of their AppConfig classes."""
+    found = [each.strip() for each in env.list(variable, default=[])]
+    for name in found:
+        missing = missing_module(name)
+        if missing:
+            raise ImproperlyConfigured(
+                f"{variable} names {name!r}, and there is no module {missing!r}: looked for in {looked_in()}."
+                " Install it there, put its folder into PYTHONPATH, or correct the name."
+            )
+    return found
+
+
+def missing_module(name: str) -> str:
+    """The first part of a dotted name that is no module, '' if none; a class may be the last."""
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        path = ".".join(parts[:end])
+        try:
+            is_there = bool(path) and find_spec(path) is not None
+        except (ImportError, ValueError) as error:
+            # What an app's own code fails to import is told when Django loads it.
+            is_there = isinstance(error, ImportError) and getattr(error, "name", "") != path
+        if not is_there and not (1 < end == len(parts) and parts[-1][:1].isupper()):
+            return path
+    return ""
+
+
+def looked_in() -> str:
+    """Where Python looks for modules that are not its own."""
+    base = Path(sys.base_prefix)
+    folders = [Path(each or ".").absolute() for each in sys.path if not each.endswith(".zip")]
+    return ", ".join(
+        dict.fromkeys(
+            str(each) for each in folders if each.name == "site-packages" or base not in each.parents
+        )
+    )
+
+
 # -- Where things are ------------------------------------------------------------------------------
 
 DATABASE_URL = address(
@@ -140,7 +181,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 """The host names that the web answers to, separated by commas."""
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 """Where forms may come from, when a proxy changes the host."""
-EXTRA_APPS = env.list("EXTRA_APPS", default=[])
+EXTRA_APPS = apps("EXTRA_APPS")
 """An adopter's Django apps; kinds in their kinds.py or kinds/ are found."""
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 """Schedules and pages use it."""

@@ -14,7 +14,7 @@ COMPOSE_ONLY = {
     "POSTGRES_PASSWORD", "FLOWER_PASSWORD", "RABBITMQ_PASSWORD", "WEB_ADDRESS", "MEMORY_LIMIT", "CONCURRENCY"
 }  # fmt: skip
 SUPERVISOR_ONLY = {"VAR_DIR"}
-READERS = r"(?:env\.\w+|number|choice|switch|address|networks|ports)"
+READERS = r"(?:env\.\w+|number|choice|switch|address|networks|ports|apps)"
 READ = re.compile(READERS + r"""\(\s*["']([A-Z][A-Z0-9_]*)["']""")
 
 

@@ -28,6 +28,25 @@ def test_a_bad_value_is_one_sentence_without_a_traceback() -> None:
     assert ran.stderr == "LEASE_SECONDS='soon' is not a number; the default is 60.\n"
 
 
+@pytest.mark.parametrize("name", ["gristmil", "jobs.nowhere", "jobs.nowhere.apps.Config", "1+1"])
+def test_an_app_that_is_not_there_is_named_with_where_it_was_looked_for(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("X", f"jobs,{name},workers")
+
+    with pytest.raises(ImproperlyConfigured) as error:
+        settings.apps("X")
+    assert f"X names {name!r}, and there is no module" in str(error.value)
+    assert str(PROJECT) in str(error.value) and "site-packages" in str(error.value)
+    assert "PYTHONPATH" in str(error.value)
+
+
+def test_apps_are_modules_or_the_names_of_their_configurations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "tests.fault_app, django.contrib.admin.apps.AdminConfig")
+
+    assert settings.apps("X") == ["tests.fault_app", "django.contrib.admin.apps.AdminConfig"]
+
+
 @pytest.mark.parametrize("value", ["", "soon", "nan", "inf", "1,5"])
 def test_a_number_is_a_number(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("X", value)
