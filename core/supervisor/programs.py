@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -72,12 +73,21 @@ class Worker(Program):
     """Ends when its running jobs have ended or were handed back: it knows itself how long that may take."""
 
     start = 0
+    hand_back_signal = signal.SIGQUIT
+
+    @property
+    def drain_seconds(self) -> float:
+        """How long its jobs may still run once it was asked to stop."""
+        return float(self.environment().get("DRAIN_SECONDS", DRAIN_SECONDS))
+
+    @property
+    def hand_back_seconds(self) -> float:
+        """How long it needs for handing back what runs."""
+        return float(self.environment().get("GRACE_SECONDS", GRACE_SECONDS)) + LEAVE_SECONDS
 
     @property
     def stop_seconds(self) -> float:  # type: ignore[override]
-        given = self.environment()
-        drain = float(given.get("DRAIN_SECONDS", DRAIN_SECONDS))
-        return drain + float(given.get("GRACE_SECONDS", GRACE_SECONDS)) + LEAVE_SECONDS
+        return self.drain_seconds + self.hand_back_seconds
 
     def spawn(self) -> None:
         self.start = self.log.stat().st_size if self.log.exists() else 0

@@ -17,6 +17,7 @@ from core.embedded.child import Child
 from core.embedded.errors import EmbeddedError
 from core.supervisor import leftovers, screen
 from core.supervisor.bounded import bound_logs
+from core.supervisor.haste import Haste
 from core.supervisor.heir import Heir
 from core.supervisor.programs import Program
 from core.supervisor.system import System
@@ -118,26 +119,21 @@ class Supervisor:
                 wait(LOOK_SECONDS)
 
     def stop(self) -> None:
-        """Nobody is left when this returns. Being asked again while it waits means: at once."""
-        asked = self.asked_to_stop
+        """Nobody is left when this returns. Asked again, workers hand back what runs; once more: by force."""
+        before = self.asked_to_stop
+        haste = Haste(lambda: self.asked_to_stop - before)
         for group in self.system.stopping_order:
             running = [child for child in group if child.is_alive]
             for child in running:
                 child.signal(child.stop_signal)
             for child in running:
                 with screen.step(f"Stopping {child.name}"):
-                    self.wait_until_ended(child, asked)
+                    haste.wait_until_ended(child, running)
         self.kill()
         environment.forget()
         leftovers.note(self.system.folder, [])
         if self.heir:
             self.heir.dismiss()
-
-    def wait_until_ended(self, child: Child, asked: int) -> None:
-        deadline = time.monotonic() + child.stop_seconds
-        while child.is_alive and time.monotonic() < deadline and self.asked_to_stop == asked:
-            time.sleep(POLL_SECONDS)
-        child.kill()
 
     def kill(self) -> None:
         for child in reversed(self.children):

@@ -155,6 +155,38 @@ def test_a_frozen_child_is_no_obstacle_to_stopping(running: Running) -> None:
     assert running.process.wait(20) == 0
 
 
+def test_a_stop_says_what_it_waits_for_and_a_second_ctrl_c_hands_back(tmp_path: Path) -> None:
+    supervisor = Running(tmp_path, "--busy")
+    supervisor.wait_until_it_runs()
+
+    supervisor.process.send_signal(signal.SIGINT)
+    eventually(
+        lambda: "Running jobs may end, for 45 s" in supervisor.said(), what="it says what it waits for"
+    )
+    supervisor.process.send_signal(signal.SIGINT)
+
+    assert supervisor.process.wait(20) == 0
+    assert "Handing running jobs back" in supervisor.said()
+    assert "handed back" in (tmp_path / "log" / "worker1.log").read_text()
+    assert supervisor.said().splitlines()[-1] == "Millrace has stopped."
+
+
+def test_a_third_ctrl_c_ends_what_hands_nothing_back(tmp_path: Path) -> None:
+    supervisor = Running(tmp_path, "--stubborn")
+    supervisor.wait_until_it_runs()
+    worker = supervisor.children()["worker1"]
+
+    supervisor.process.send_signal(signal.SIGINT)
+    eventually(lambda: "Running jobs may end" in supervisor.said(), what="it waits")
+    os.kill(worker, signal.SIGSTOP)  # nobody there who could hand back
+    supervisor.process.send_signal(signal.SIGINT)
+    eventually(lambda: "Handing running jobs back" in supervisor.said(), what="it hands back")
+    supervisor.process.send_signal(signal.SIGINT)
+
+    assert supervisor.process.wait(20) == 0
+    assert not group(worker)
+
+
 def test_it_stops_on_ctrl_c_even_if_its_shell_had_that_ignored(tmp_path: Path) -> None:
     # A shell without a terminal starts what it puts into the background so.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -34,6 +34,18 @@ print("tiny ready.", flush=True)
 while True:
     signal.pause()
 """
+# A worker whose job takes for ever, and is handed back when it is told to.
+BUSY = """
+import signal, sys
+def hand_back(number, frame):
+    print("handed back", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGQUIT, hand_back)
+print("tiny ready.", flush=True)
+while True:
+    signal.pause()
+"""
 # A worker whose child does not end as long as the database is away.
 STUBBORN = """
 import os, signal
@@ -43,6 +55,7 @@ print("tiny ready.", flush=True)
 while True:
     signal.pause()
 """
+WORKS = {(): WORK, ("--busy",): BUSY, ("--stubborn",): STUBBORN}
 
 
 def make_system(folder: Path) -> System:
@@ -56,7 +69,7 @@ def make_system(folder: Path) -> System:
         servers=[Redis(folder / "redis", log=logs / "redis.log")],
         preparation=Program("prepare", logs, variables, "-c", "print('prepared')"),
         web=Web("web", logs, variables, "-c", SERVE, str(web), port=web),
-        workers=[Worker("worker1", logs, variables, "-c", STUBBORN if "--stubborn" in sys.argv else WORK)],
+        workers=[Worker("worker1", logs, variables, "-c", WORKS[tuple(sys.argv[2:])])],
         beat=Program("beat", logs, variables, "-c", WORK),
         flower=Flower("flower", logs, variables, "-c", SERVE, str(flower), port=flower),
         mail=Listening("mail", logs, variables, "-c", SERVE, str(mail), port=mail),
