@@ -50,7 +50,7 @@ def get_token(request: HttpRequest, id: UUID) -> HttpResponse:
 
 @router.delete("/tokens/{uuid:id}", auth=ANYBODY, response={204: None}, summary="Revoke a token")
 def revoke_token(request: HttpRequest, id: UUID) -> HttpResponse:
-    """It and every token it made open nothing any more."""
+    """It and every token it made open nothing any more. Webhook endpoints belong to their owner, and stay."""
     revoke_tokens([own_token(request, id).id])
     return HttpResponse(status=204)
 

@@ -32,6 +32,8 @@ SCOPES = {
 }
 SPANS = {"30": "30 days", "90": "90 days", "365": "a year", "": "it does not expire"}
 
+REVOKED = "Revoked. It opens nothing any more. Webhook endpoints that it made are yours, and stay."
+
 
 class TokenForm(forms.Form):
     """What a new token is for, and how far it reaches."""
@@ -92,5 +94,5 @@ def token_revoke(request: HttpRequest, id: UUID) -> HttpResponse:
     if not Token.objects.filter(pk=id, owner_id=request.user.pk).exists():
         raise NotFound("There is no such token, or it is not yours.")
     revoke_tokens([id])
-    messages.success(request, "Revoked. It opens nothing any more.", fail_silently=True)
+    messages.success(request, REVOKED, fail_silently=True)
     return redirect("tokens")

@@ -11,7 +11,10 @@ from django.test import Client
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from jobs.api.schemas import WebhookEvent
-from jobs.models import Webhook, WebhookDelivery
+from jobs.database import DJANGO
+from jobs.models import Token, Webhook, WebhookDelivery
+from jobs.outbox import tell
+from jobs.tokens import revoke_tokens
 from jobs.webhooks.endpoints import EVENTS, disable_endpoint
 from jobs.webhooks.secrets import valid_secrets
 from tests.api.conftest import BASE, post, program
@@ -51,6 +54,18 @@ def test_an_endpoint_is_made_read_replaced_and_deleted(api: Client, inbox: Recei
     }  # fmt: skip
     assert api.delete(here).status_code == 204
     assert api.get(here).status_code == 404
+
+
+def test_an_endpoint_outlives_the_token_that_made_it(api: Client, submitter: User, inbox: Receiver) -> None:
+    """It is its owner's: tokens come and go, and a receiver must not fall silent because one was renewed."""
+    here = post(api, "/webhooks", {"url": inbox.url})["Location"]
+
+    revoke_tokens([Token.objects.get().pk])
+
+    assert api.get(here).status_code == 401
+    assert program(submitter).get(here).json()["is_enabled"]
+    tell([make_job("succeeded", owner=submitter).id], db=DJANGO)
+    assert WebhookDelivery.objects.filter(event="job.succeeded").count() == 1
 
 
 def test_everything_wrong_is_pointed_at(api: Client, inbox: Receiver) -> None:
