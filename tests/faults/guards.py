@@ -54,7 +54,7 @@ GUARDS = (
     ),
     Guard(
         "what a dead attempt left undecided is uncertain", 1, "effect.after, child", "jobs/items.py",
-        "self._db.rows(TAKE_OVER, {**self._fence, \"state\": again.value})\n",
+        "self._db.rows(TAKE_OVER, {**self._fence, \"state\": self.undecided_state.value})\n",
         "self._db.rows(TAKE_OVER, {**self._fence, \"state\": ItemState.PENDING.value})\n",
     ),
     Guard(
