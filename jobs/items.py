@@ -29,9 +29,8 @@ SETTLED = frozenset({ItemState.DONE, ItemState.FAILED, ItemState.SKIPPED, ItemSt
 
 DECLARE = """
 INSERT INTO millrace_item (job_id, key, state, given)
-SELECT job, key, 'pending', given::jsonb
-FROM unnest(%(jobs)s::uuid[], %(keys)s::text[], %(given)s::text[])
-WITH ORDINALITY AS new (job, key, given, place) ORDER BY place
+SELECT (new->>0)::uuid, new->>1, 'pending', NULLIF(new->2, 'null')
+FROM jsonb_array_elements(%(items)s::jsonb) WITH ORDINALITY AS item (new, place) ORDER BY place
 ON CONFLICT (job_id, key) DO NOTHING
 """
 # No row here: the lease was lost. Every item touched is joined to it, so the job is locked first.
@@ -130,13 +129,9 @@ def declare(items: Iterable[tuple[UUID, str | Declared]], *, db: Database = DJAN
     """
     rows = iter(items)
     while some := list(islice(rows, DECLARED_AT_ONCE)):
-        jobs, keys, given = [], [], []
-        for job, item in some:
-            key, value = item if isinstance(item, Declared) else Declared(item)
-            jobs.append(job)
-            keys.append(key)
-            given.append(None if value is None else json.dumps(value))
-        db.rows(DECLARE, {"jobs": jobs, "keys": keys, "given": given})
+        # One text is sent quicker than arrays, of which each element is quoted in Python.
+        new = [(str(job), *(item if isinstance(item, Declared) else Declared(item))) for job, item in some]
+        db.rows(DECLARE, {"items": json.dumps(new)})
 
 
 def withdraw(jobs: Iterable[UUID], *, db: Database = DJANGO) -> None:

@@ -2,14 +2,19 @@
 
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from jobs import items
+from jobs.artifacts import delete_files, store_upload
 from jobs.errors import BadPayload, Cancelled, Failed, Rejected
-from jobs.models import Item, Job
+from jobs.lifecycle.submit import submit_job
+from jobs.models import Artifact, Item, Job
 from jobs.registry import KINDS, Kind
 from jobs.states import ItemState
 from tests.engines.mail.reading import read, shown
@@ -219,7 +224,7 @@ def test_who_needs_more_than_the_server_offers_is_told_apart(kind: Kind, mill: S
     [
         ({"text": "{% load x %}"}, "write a variable as"), ({"text": "{{ a.b }}"}, "write a variable as"),
         ({"subject": "{{ name"}, "write a variable as"),
-        ({"text": "{{ town }}"}, "guest00@example.org: the town is a variable of this mail without a value"),
+        ({"text": "{{ town }}"}, "guest00@example.org: there is no value for town"),
         ({"subject": "a\r\nBcc: x@example.org"}, "control character"),
         (
             {"recipients": [{"to": "a@b.de", "values": {"x": "a\nb"}}], "subject": "{{ x }}", "text": "x"},
@@ -229,7 +234,7 @@ def test_who_needs_more_than_the_server_offers_is_told_apart(kind: Kind, mill: S
         ({"recipients": [{"to": "ada@example.org", "values": {"a b": 1}}]}, "values"),
         ({"recipients": [{"to": "ada@example.org", "values": {"a": [1]}}]}, "values"),
         ({"recipients": [{"to": "ada@example.org\nRCPT TO:<b@c.de>"}]}, "control character"),
-        ({"recipients": []}, "recipients"), ({"button": "Go"}, "belong together"),
+        ({"recipients": []}, "give a file, or recipients"), ({"button": "Go"}, "belong together"),
         ({"button": "Go", "link": "javascript:alert(1)"}, "link"),
     ],
     ids=[
@@ -249,6 +254,88 @@ def test_many_problems_are_told_in_part(kind: Kind) -> None:
         kind.validate(mailing(50, text="{{ town }}"))
 
     assert "guest20" not in str(refused.value)
+
+
+def upload(owner: User, text: str, name: str = "guests.csv") -> str:
+    return str(store_upload(BytesIO(text.encode()), name=name, owner=owner).id)
+
+
+def submit(owner: User, file: str, **fields: Any) -> UUID:
+    texts = {"subject": "Hello {{ name|default:'friend' }}".replace("'", '"'), "text": "{{ sacks }} sacks"}
+    return submit_job("email.campaign", {"file": file} | texts | fields, owner=owner).id
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("guests.csv", "to,name,sacks\nada@example.org,Ada,3\nbob@Example.org,,12\nada@example.org,Ada,4\n"),
+        ("guests.json", '[{"to": "ada@example.org", "name": "Ada", "values": {"sacks": 3}},\n'
+                        '{"to": "bob@example.org", "values": {"sacks": 12}}]'),
+    ],
+    ids=["csv", "json"],
+)  # fmt: skip
+def test_a_list_from_a_file_is_in_the_ledger_when_the_job_is_accepted(
+    kind: Kind, alice: User, rung: list[str], name: str, text: str
+) -> None:
+    job = submit(alice, upload(alice, text, name))
+
+    assert list(Item.objects.filter(job=job).order_by("id").values_list("key", "state")) == [
+        ("ada@example.org", "pending"), ("bob@example.org", "pending"),
+    ]  # fmt: skip
+    assert str(Item.objects.get(key="ada@example.org").given["values"]["sacks"]) == "3"
+
+
+def test_every_bad_row_of_a_file_is_listed_by_its_line_and_nothing_is_accepted(
+    alice: User, rung: list[str]
+) -> None:
+    text = (
+        "to,name,sacks\nada@example.org,Ada,3\nnobody,,1\nbob@example.org,,\n"
+        'eve@example.org,,4,5\ndan@example.org,"D\nan",6\n'
+    )
+
+    with pytest.raises(BadPayload) as refused:
+        submit(alice, upload(alice, text))
+
+    told = {problem.where: problem.why for problem in refused.value.problems}
+    assert list(told) == [("file", 3), ("file", 4), ("file", 5), ("file", 7)]
+    assert "is not a mail address" in told["file", 3]
+    assert told["file", 4] == "there is no value for sacks, and no default"
+    assert "4 cells under 3 columns" in told["file", 5]
+    assert "control character" in told["file", 7]
+    assert not Job.objects.exists()
+    assert not Item.objects.exists()
+
+
+def test_a_file_of_nothing_but_bad_rows_tells_as_many_as_somebody_may_read(
+    alice: User, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.kinds.campaign.TOLD", 3)
+
+    with pytest.raises(BadPayload) as refused:
+        submit(alice, upload(alice, "to\n" + "nobody\n" * 10))
+
+    assert [str(problem) for problem in refused.value.problems][3:] == ["file: 7 more rows cannot be sent to"]
+
+
+def test_a_file_that_lists_nobody_is_refused(alice: User, rung: list[str]) -> None:
+    with pytest.raises(BadPayload, match="file: lists nobody"):
+        submit(alice, upload(alice, "to,sacks\n"))
+
+
+def test_a_file_whose_content_is_gone_is_refused(alice: User, rung: list[str]) -> None:
+    file = upload(alice, "to,sacks\nada@example.org,1\n")
+    delete_files([Artifact.objects.get(pk=file).path])
+
+    with pytest.raises(BadPayload, match="file: is gone"):
+        submit(alice, file)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"file": str(UUID(int=7)), "recipients": [{"to": "ada@example.org"}]}], ids=["none", "both"]
+)
+def test_it_is_a_file_or_recipients(kind: Kind, given: dict[str, Any]) -> None:
+    with pytest.raises(BadPayload, match="give a file, or recipients, and not both"):
+        kind.validate({"subject": "Hi", "text": "Hi"} | given)
 
 
 def test_every_poll_accounts_for_everybody(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated
 from unicodedata import normalize
 
@@ -43,16 +44,23 @@ def check_address(text: str) -> str:
     if not at:
         raise ValueError("is not a mail address; one looks like name@example.org")
     local = normalize("NFC", local)
-    domain = ascii_domain(domain)
-    try:
-        validate_email(f"a@{domain}")
-    except ValidationError:
-        raise ValueError("is not a mail address; one looks like name@example.org") from None
+    domain = check_domain(domain)
     if not (LOCAL.fullmatch(local) and local.isprintable()):
         raise ValueError("is not a mail address; one looks like name@example.org")
     if len(local.encode()) > LOCAL_CHARACTERS:
         raise ValueError(f"has more than {LOCAL_CHARACTERS} characters before the @")
     return f"{local}@{domain}"
+
+
+@lru_cache(maxsize=1000)
+def check_domain(domain: str) -> str:
+    """The domain of an address, in ASCII; lists of recipients name the same few again and again."""
+    domain = ascii_domain(domain)
+    try:
+        validate_email(f"a@{domain}")
+    except ValidationError:
+        raise ValueError("is not a mail address; one looks like name@example.org") from None
+    return domain
 
 
 def ascii_domain(domain: str) -> str:

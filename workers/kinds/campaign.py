@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 
-from jobs.errors import Rejected
-from jobs.registry import Declared, Result, job_kind
+from jobs.artifacts import ArtifactField, open_upload
+from jobs.errors import BadPayload, Problem, Rejected
+from jobs.registry import Declared, Result, bad_payload, job_kind
 from jobs.retry import Retry
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.addresses import Address, HeaderText, check_text
-from workers.engines.mail import pattern, writable
+from workers.engines.mail import pattern, recipients, writable
 from workers.engines.mail.writable import Unwritable
 
 if TYPE_CHECKING:
     from jobs.items import ClaimedItem
 
+KIND = "email.campaign"
 MOST = 5_000
+MEGABYTE = 1024 * 1024
+TOLD = 1_000
+"""So many bad rows of a file are listed; the others are counted."""
 TRIES = 6
 """So often a recipient may be put off (greylisting, a full mailbox)."""
 PROBLEMS = 20
@@ -56,11 +63,22 @@ class Listed(BaseModel, extra="forbid"):
         return {"email": self.to} | ({"name": self.name} if self.name else {}) | self.values
 
 
-class Payload(BaseModel, extra="forbid"):
-    """One text, and who gets it."""
+ListFile = Annotated[UUID, ArtifactField(accept=("text/*", "application/json"), max_bytes=100 * MEGABYTE)]
 
+
+class Payload(BaseModel, extra="forbid"):
+    """One text, and who gets it: from a file, or listed here."""
+
+    file: ListFile | None = Field(
+        default=None,
+        title="List",
+        description="CSV with a column named to or email, or JSON objects. Each address gets one mail.",
+    )
     recipients: list[Listed] = Field(
-        min_length=1, max_length=MOST, title="Recipients", description="Each address gets one mail."
+        default_factory=list,
+        max_length=MOST,
+        title="Or recipients",
+        description=f"Up to {MOST:,}, instead of a file.",
     )
     subject: Annotated[HeaderText, AfterValidator(check_pattern)] = Field(
         title="Subject", description='Variables as in the text: Hello {{ name|default:"friend" }}'
@@ -94,13 +112,19 @@ class Payload(BaseModel, extra="forbid"):
     @field_validator("recipients")
     @classmethod
     def _each_once(cls, recipients: list[Listed]) -> list[Listed]:
-        return list({each.to: each for each in reversed(recipients)}.values())[::-1]
+        first: dict[str, Listed] = {}
+        for each in recipients:
+            first.setdefault(each.to, each)
+        return list(first.values())
 
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:
         if bool(self.button) != bool(self.link):
             raise ValueError("button and link belong together: give both or neither")
-        wrong = list(self._problems())
+        if bool(self.file) == bool(self.recipients):
+            raise ValueError("give a file, or recipients, and not both")
+        needs = Needs.of(self.patterns)
+        wrong = [f"{each.to}: {why}" for each in self.recipients if (why := needs.unmet(each))]
         if wrong:
             more = f"; and {len(wrong) - PROBLEMS} more" if len(wrong) > PROBLEMS else ""
             raise ValueError("; ".join(wrong[:PROBLEMS]) + more)
@@ -113,32 +137,88 @@ class Payload(BaseModel, extra="forbid"):
         parsed = {name: pattern.parse(text, field=name) for name, text in found.items() if text}
         return parsed | ({"link": pattern.parse_link(self.link, field="link")} if self.link else {})
 
-    def _problems(self) -> Iterator[str]:
-        texts = self.patterns
-        for each in self.recipients:
-            try:
-                for name, text in texts.items():
-                    filled = text.fill(each.known)
-                    if name == "subject":
-                        writable.line("subject", filled)
-            except Unwritable as error:
-                yield f"{each.to}: the {error.field} {error.why}"
+
+class Needs(NamedTuple):
+    """What these texts ask of a recipient."""
+
+    variables: frozenset[str]
+    subject: pattern.Pattern
+
+    @classmethod
+    def of(cls, texts: Mapping[str, pattern.Pattern]) -> Self:
+        return cls(frozenset().union(*(text.required for text in texts.values())), texts["subject"])
+
+    def unmet(self, listed: Listed) -> str:
+        """What stands against writing to this recipient; empty if nothing does."""
+        known = listed.known
+        if missing := sorted(self.variables - known.keys()):
+            return f"there is no value for {', '.join(missing)}, and no default"
+        try:
+            writable.line("subject", self.subject.fill(known))
+        except Unwritable as error:
+            return f"the {error.field} {error.why}"
+        return ""
 
 
-def declare(payload: Payload) -> Iterable[Declared]:
-    """A row of the ledger for each recipient, with what is said to them alone."""
-    return (Declared(each.to, {"name": each.name or "", "values": each.known}) for each in payload.recipients)
+def declare(payload: Payload) -> Iterator[Declared]:
+    """A row of the ledger for each recipient, with what is said to them alone.
+
+    Raises BadPayload, after the last, with every row of the file that cannot be sent to.
+    """
+    for each in payload.recipients or from_file(payload):
+        yield Declared(each.to, {"name": each.name or "", "values": each.known})
+
+
+def from_file(payload: Payload) -> Iterator[Listed]:
+    """The recipients of the file, as long as none is bad; all are read, and the bad ones told."""
+    assert payload.file is not None
+    needs, problems, count = Needs.of(payload.patterns), list[Problem](), 0
+    with opened(payload.file) as file:
+        for row in recipients.read(file):
+            count += 1
+            found = understood(row, needs)
+            if isinstance(found, str):
+                problems.append(Problem(("file", row.line), found))
+            elif not problems:
+                yield found
+    if problems or not count:
+        raise BadPayload(KIND, told(problems) or [Problem(("file",), "lists nobody")])
+
+
+def understood(row: recipients.Row, needs: Needs) -> Listed | str:
+    """A row's recipient, or what is wrong with it."""
+    if row.why:
+        return row.why
+    try:
+        listed = Listed.model_validate(row.given)
+    except ValidationError as error:
+        return "; ".join(str(problem) for problem in bad_payload(KIND, error).problems)
+    return needs.unmet(listed) or listed
+
+
+def told(problems: list[Problem]) -> list[Problem]:
+    """As many as somebody may read."""
+    left = len(problems) - TOLD
+    rest = [Problem(("file",), f"{left:,} more rows cannot be sent to")] if left > 0 else []
+    return problems[:TOLD] + rest
+
+
+@contextmanager
+def opened(file: UUID) -> Iterator[IO[bytes]]:
+    """The file as it was handed in; raises BadPayload if its content is gone."""
+    try:
+        with open_upload(file) as content:
+            yield content
+    except FileNotFoundError:
+        raise BadPayload(KIND, [Problem(("file",), "is gone; hand it in again")]) from None
 
 
 @job_kind(
-    "email.campaign",
+    KIND,
     title="Send an email to a list",
     payload=Payload,
     example={
-        "recipients": [
-            {"to": "ada@example.org", "name": "Ada", "values": {"sacks": 3}},
-            {"to": "bob@example.org", "values": {"sacks": 12}},
-        ],
+        "file": "guests.csv",
         "subject": 'Your flour is ready, {{ name|default:"dear guest" }}',
         "text": "We have ground {{ sacks }} sacks for you.\n\nThe mill is open until six.",
         "button": "See the order",
