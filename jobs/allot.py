@@ -11,6 +11,8 @@ from jobs.limit import Bound
 
 SLACK = 1e-6
 """Seconds by which a start may come early: times are compared as floats."""
+AMPLE = 8
+"""So many that stand in the line under one key are many: nobody runs dry before the next look."""
 
 
 @dataclass
@@ -28,6 +30,20 @@ class Slots:
     latest: Bound | None = None
     """What the job that was let through last declared; nobody was yet if None."""
     is_changed: bool = False
+    standing: int = 0
+    """How many of the holders stand in the line, not yet claimed, …"""
+    last: Sequence[float] | None = None
+    """… and the place of the last of them; the lower comes first."""
+
+    def is_ample_until(self, place: Sequence[float]) -> bool:
+        """Whether letting somebody through can wait: they would stand behind at least half of all slots.
+
+        Each look is a commit. So a slot that became free is not given away while that hurries nobody.
+        """
+        latest = self.latest
+        if latest is None or latest.at_once is None or latest.starts is not None or self.last is None:
+            return False
+        return self.standing >= max(AMPLE, latest.at_once / 2) and list(place) > list(self.last)
 
     def room(self, now: float, most: int) -> int:
         """How many more to read from the line before this key: as many as the latest declaration allows.

@@ -19,8 +19,8 @@ from jobs import artifacts
 from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import OwnDatabase
 from jobs.lifecycle.claim import Asking, claim_jobs
-from jobs.lifecycle.exchange import exchange_jobs, is_exchangeable
-from jobs.lifecycle.finish import finish_jobs
+from jobs.lifecycle.exchange import exchange_jobs
+from jobs.lifecycle.finish import finish_jobs, is_plain
 from jobs.lifecycle.release import held_by, release_jobs
 from jobs.states import Code, State
 from workers.events import Events
@@ -65,7 +65,7 @@ class Recorder:
         Raises what a database that is away raises, or what nobody thought of, but only after the outcomes are
         recorded: what was claimed unseen is the caller's to hand back.
         """
-        if not is_exchangeable(outcomes):
+        if not is_plain(outcomes):
             self.finish(outcomes)
             return claim_jobs(asking, start=start, db=self.db)
         try:
@@ -81,6 +81,8 @@ class Recorder:
             self.finish(outcomes)
             raise
         self._tell(outcomes, kept, is_sure=True)
+        if not jobs and any(outcome.limits for outcome in kept):
+            return claim_jobs(asking, start=start, db=self.db)  # who waited for the slot is in the line now
         return jobs
 
     def release(self, jobs: list[Claimed]) -> None:

@@ -16,6 +16,7 @@ from jobs.database import Database
 from jobs.lifecycle import claim, finish
 from jobs.lifecycle.claim import Asking, claimed
 from jobs.lifecycle.finish import is_plain, params_of
+from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.outcomes import as_recorded, tell
 from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
 from jobs.states import State
@@ -43,19 +44,14 @@ EXCHANGES = {
 }
 
 
-def is_exchangeable(outcomes: Sequence[Outcome]) -> bool:
-    """Whether they can be recorded this way: plain ones that free no slot.
-
-    Who waits for a slot becomes ready after the commit, and would not be among those that are claimed.
-    """
-    return is_plain(outcomes) and not any(o.limits for o in outcomes)
-
-
 def exchange_jobs(
     outcomes: Sequence[Outcome], asking: Asking, *, start: Place | None = None, db: Database
 ) -> tuple[list[Outcome], list[Claimed]]:
-    """Record outcomes of this holder, and claim; the outcomes that were kept, and the jobs."""
-    assert is_exchangeable(outcomes)
+    """Record plain outcomes of this holder, and claim; the outcomes that were kept, and the jobs.
+
+    Who waits for a slot that becomes free is let through after the commit, too late for this claim.
+    """
+    assert is_plain(outcomes)
     move, params = asking.move(start)
     params |= params_of(outcomes, asking.holder, is_plain=True)
     rows = again_on_deadlock(db, lambda: db.rows(EXCHANGES[move.sql], params))
@@ -63,4 +59,6 @@ def exchange_jobs(
     jobs = claimed(row[1:] for row in rows if row[1] is not None)
     # Whatever telling may raise: these are claimed, and the caller must have them.
     db.after_commit(partial(tell, outcomes, moved))
-    return as_recorded(outcomes, moved), jobs
+    kept = as_recorded(outcomes, moved)
+    look_again((o.limits for o in kept), db=db)
+    return kept, jobs

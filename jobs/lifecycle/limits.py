@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 from functools import partial
+from typing import NamedTuple
 
 from jobs.allot import Allotment, Held, Slots, allot
 from jobs.broker import ring_all
@@ -36,19 +37,26 @@ TRIES = 20
 ENSURE = """
     INSERT INTO millrace_limit (key) SELECT unnest(%(keys)s::text[]) ON CONFLICT DO NOTHING
 """
-READ = """
+# A place in the line as one value: the lower comes first.
+PLACE = "ARRAY[-priority, turn, seq]::float8[]"
+READ = f"""
     SELECT key, version, earliest, at_once, starts, seconds, extract(epoch FROM clock_timestamp())::float8,
-           ARRAY(SELECT id FROM millrace_job WHERE id = ANY (millrace_limit.holders)
-                    AND (state = 'running' OR (state = 'queued' AND ready)))
-      FROM millrace_limit WHERE key = ANY (%(keys)s)
-"""
-WAITING = """
-    SELECT job.id, job.held_by, job.limits::text
+           held.ids, held.standing, held.last
+      FROM millrace_limit, LATERAL (
+           SELECT coalesce(array_agg(id), '{{}}') AS ids,
+                  count(*) FILTER (WHERE state = 'queued') AS standing,
+                  max({PLACE}) FILTER (WHERE state = 'queued') AS last
+             FROM millrace_job
+            WHERE id = ANY (holders) AND (state = 'running' OR (state = 'queued' AND ready))) AS held
+     WHERE key = ANY (%(keys)s)
+"""  # noqa: S608 - constants of ours
+WAITING = f"""
+    SELECT job.id, job.held_by, job.limits::text, {PLACE}
       FROM unnest(%(keys)s::text[], %(rooms)s::int[]) AS at (key, room), LATERAL (
            SELECT id, held_by, limits, priority, turn, seq FROM millrace_job
             WHERE held_by = at.key ORDER BY priority DESC, turn, seq LIMIT at.room) AS job
      ORDER BY job.priority DESC, job.turn, job.seq
-"""
+"""  # noqa: S608 - constants of ours
 ADMIT = """
     WITH given AS (
         SELECT * FROM unnest(%(keys)s::text[], %(versions)s::bigint[], %(holders)s::text[],
@@ -112,11 +120,10 @@ def let_through(keys: Collection[str], *, db: Database = DJANGO) -> list[str]:
         found = again_on_deadlock(db, partial(look, sorted(wanted), db))
         if found is None:
             continue  # another let somebody through meanwhile: what we read is old
-        admitted, moved_to = found
-        queues |= admitted
-        if not admitted and not moved_to:
+        queues |= found.admitted
+        if found.is_last:
             break
-        wanted |= moved_to
+        wanted |= found.moved_to
     ring_all(sorted(queues))
     return sorted(queues)
 
@@ -155,23 +162,34 @@ class Rounds:
                 return rung
 
 
-def look(keys: list[str], db: Database) -> tuple[set[str], set[str]] | None:
-    """One look and one write: queues with newly ready jobs, keys to which others moved; None if outrun."""
+class Found(NamedTuple):
+    """What one look did: queues with newly ready jobs, keys to which others moved, whether another is due."""
+
+    admitted: set[str] = set()
+    moved_to: set[str] = set()
+    is_last: bool = True
+
+
+def look(keys: list[str], db: Database) -> Found | None:
+    """One look and one write; None if outrun."""
     slots, now = read(keys, db)
     rooms = [slots[key].room(now, CHUNK) for key in keys]
-    line = [
-        Held(row[0], row[1], from_json(row[2])) for row in db.rows(WAITING, {"keys": keys, "rooms": rooms})
-    ]
-    if not line:
-        return set(), set()
+    rows = db.rows(WAITING, {"keys": keys, "rooms": rooms})
+    if not rows or all(slots[key].is_ample_until(rows[0][3]) for key in keys):
+        return Found()
+    line = [Held(row[0], row[1], from_json(row[2])) for row in rows]
     others = {bound.key for held in line for bound in held.bounds} - slots.keys()
     if others:
         more, now = read(sorted(others), db)
         slots |= more
+    declared = {key: each.latest for key, each in slots.items()}
     plan = allot(slots, line, now)
     if not plan:
-        return set(), set()
-    return write(plan, slots, db)
+        return Found()
+    is_whole = max(rooms) < CHUNK and all(
+        bound == declared[bound.key] for held in plan.admitted for bound in held.bounds
+    )
+    return write(plan, slots, db, is_whole=is_whole)
 
 
 def read(keys: list[str], db: Database) -> tuple[dict[str, Slots], float]:
@@ -186,13 +204,13 @@ def read(keys: list[str], db: Database) -> tuple[dict[str, Slots], float]:
 
 def slots_of(row: Row) -> Slots:
     """One row of READ."""
-    key, version, earliest, at_once, starts, seconds, _, holders = row
+    key, version, earliest, at_once, starts, seconds, _, holders, standing, last = row
     latest = Bound(key, at_once, starts, seconds) if at_once is not None or starts is not None else None
-    return Slots(key, version, list(holders), earliest, latest)
+    return Slots(key, version, list(holders), earliest, latest, standing=standing, last=last)
 
 
-def write(plan: Allotment, slots: dict[str, Slots], db: Database) -> tuple[set[str], set[str]] | None:
-    """The one guarded statement."""
+def write(plan: Allotment, slots: dict[str, Slots], db: Database, *, is_whole: bool) -> Found | None:
+    """The one guarded statement; `is_whole` if the plan was about all that may find room."""
     changed = [slots[key] for key in sorted(slots) if slots[key].is_changed]
     newest = {bound.key: bound for held in plan.admitted for bound in held.bounds}
     moves = [(held, None) for held in plan.admitted] + list(plan.moved)
@@ -212,4 +230,6 @@ def write(plan: Allotment, slots: dict[str, Slots], db: Database) -> tuple[set[s
         },
     )
     fits, queues = row
-    return (set(queues or ()), {key for _, key in plan.moved}) if fits else None
+    if not fits:
+        return None
+    return Found(set(queues or ()), {key for _, key in plan.moved}, is_whole and not plan.moved)

@@ -270,6 +270,7 @@ class Limited(Fault):
     account: str = ""
     host: str = ""
     pace: str = ""
+    crowd: str = ""
 
 
 @job_kind(
@@ -279,6 +280,7 @@ class Limited(Fault):
         Limit("account", by=lambda payload, owner: payload.account or None, at_once=3),
         Limit("host", by=lambda payload, owner: payload.host or None, at_once=1),
         Limit("pace", by=lambda payload, owner: payload.pace or None, rate=Rate(2, timedelta(hours=1))),
+        Limit("crowd", by=lambda payload, owner: payload.crowd or None, at_once=20),
     ],
 )  # fmt: skip
 def limited(context: Context, payload: Limited) -> Result:

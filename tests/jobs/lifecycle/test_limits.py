@@ -14,7 +14,6 @@ from jobs.database import DJANGO, OwnDatabase
 from jobs.lifecycle import limits
 from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.claim import Asking, claim_jobs
-from jobs.lifecycle.exchange import is_exchangeable
 from jobs.lifecycle.finish import finish_jobs
 from jobs.lifecycle.gate import open_gate
 from jobs.lifecycle.limits import Rounds, forget_keys, idle_keys, let_through
@@ -26,6 +25,9 @@ from jobs.lifecycle.submit import submit_job
 from jobs.lifecycle.submit_many import submit_many
 from jobs.models import Job, LimitKey, Worker
 from jobs.states import Reason, State
+from workers.events import Events
+from workers.lease import Leases
+from workers.recorder import Recorder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,9 +48,12 @@ def ready() -> list[UUID]:
     return list(Job.objects.filter(state="queued", ready=True).order_by("seq").values_list("id", flat=True))
 
 
+def asking(holder: UUID) -> Asking:
+    return Asking(queue="limited", holder=holder, kinds={"test.limited": 1})
+
+
 def claim(own: OwnDatabase, holder: UUID) -> Claimed:
-    asking = Asking(queue="limited", holder=holder, kinds={"test.limited": 1})
-    (job,) = claim_jobs(asking, db=own)
+    (job,) = claim_jobs(asking(holder), db=own)
     return job
 
 
@@ -403,12 +408,41 @@ def test_a_process_that_freezes_between_looking_and_writing_holds_no_lock(
     frozen.close()
 
 
-def test_an_outcome_that_frees_a_slot_is_recorded_before_the_next_claim() -> None:
-    """Who waits for the slot becomes ready after the commit, too late for a claim in the same statement."""
-    plain = Outcome(job=uuid4(), kind="k", attempt=1, state=State.SUCCEEDED)
-    limited = Outcome(
-        job=uuid4(), kind="k", attempt=1, state=State.SUCCEEDED, limits='[["h", 1, null, null]]'
-    )
+def test_who_waits_for_the_slot_of_what_ended_is_claimed_with_its_record(
+    alice: User, own: OwnDatabase
+) -> None:
+    """It becomes ready after the commit, too late for the claim in the same statement."""
+    first, second = submit(alice, host="h"), submit(alice, host="h")
+    holder = uuid4()
+    recorder = Recorder(holder, own, Leases(holder), Events("test"))
+    ended = claim(own, holder)
+    outcome = Outcome(
+        job=ended.id, kind=ended.kind, attempt=1, state=State.SUCCEEDED, limits=ended.limits
+    )  # fmt: skip
 
-    assert is_exchangeable([plain])
-    assert not is_exchangeable([plain, limited])
+    (job,) = recorder.exchange([outcome], asking(holder), None)
+
+    assert (ended.id, job.id) == (first, second)
+
+
+def test_a_slot_is_not_given_away_while_many_stand_in_line(alice: User, own: OwnDatabase) -> None:
+    """Each look would be a commit; the line is filled again, at once, before half of it is gone."""
+    submit_many("test.limited", ({"crowd": "c"} for _ in range(60)), owner=alice)
+    holder, lengths = uuid4(), []
+
+    for _ in range(60):
+        finish(own, holder, claim(own, holder))
+        lengths.append(len(ready()))
+
+    assert lengths[:12] == [19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 20, 19]
+    assert lengths[-17:] == list(range(16, -1, -1)), "the last seven are let through together"
+
+
+def test_who_comes_before_the_line_does_not_wait_for_it_to_empty(alice: User, own: OwnDatabase) -> None:
+    submit_many("test.limited", ({"crowd": "c"} for _ in range(30)), owner=alice)
+    urgent = submit_job("test.limited", {"crowd": "c"}, owner=alice, priority=9).id
+    holder = uuid4()
+
+    finish(own, holder, claim(own, holder))
+
+    assert claim(own, holder).id == urgent
