@@ -137,7 +137,7 @@ def test_views_know_that_hand_offs_are_taken(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_stream_without_a_place_is_the_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def stream(handoff: Handoff, send: Any) -> None:
+    async def stream(handoff: Handoff, send: Any, headers: Any) -> None:
         raise Busy("full", 5)
 
     monkeypatch.setattr(application, "stream", stream)
