@@ -45,7 +45,10 @@ def read_address(text: str) -> str:
 
 def key_of(address: str) -> str:
     """What an address is compared by; raises ValueError for a domain that cannot exist."""
-    local, _, domain = address.strip().rpartition("@")
+    address = address.strip()
+    if address.isascii():  # nearly all of a hundred thousand
+        return address.lower()
+    local, _, domain = address.rpartition("@")
     return f"{normalize('NFC', local).lower()}@{ascii_domain(domain)}"
 
 

@@ -34,12 +34,20 @@ class Link(NamedTuple):
     address: str
 
 
-def unsubscribe_link(owner: int, job: UUID, address: str) -> str:
-    """Where this recipient leaves the owner's list; empty where PUBLIC_URL or the page is missing."""
+def unsubscribe_link(owner: int, job: UUID, address: str, *, page: str | None = None) -> str:
+    """Where this recipient leaves the owner's list; empty where PUBLIC_URL or the page is missing.
+
+    Who makes many gives the `page` that `page_to_unsubscribe` found once.
+    """
+    page = page_to_unsubscribe() if page is None else page
+    return page + signing.dumps([owner, job.hex, address], salt=SALT) if page else ""
+
+
+def page_to_unsubscribe() -> str:
+    """What every link begins with; empty where there is none."""
     base = getattr(settings, "PUBLIC_URL", "")
-    token = signing.dumps([owner, job.hex, address], salt=SALT)
     try:
-        return f"{base}{reverse('unsubscribe', args=[token])}" if base else ""
+        return f"{base}{reverse('unsubscribe', args=['x'])[:-1]}" if base else ""
     except NoReverseMatch:  # a project that does not show our pages
         return ""
 
