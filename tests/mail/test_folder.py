@@ -4,18 +4,19 @@ import os
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from jobs.mail import folder as reading
 from jobs.mail.folder import Count, Unreadable, read_folder
 from jobs.mail.message_ids import make_message_id
 from jobs.models import Item, MailReport, Suppression
 from tests.factories import make_job
-from tests.mail.letters import bounce
+from tests.mail.letters import bounce, recipient
 from tests.webhooks.conftest import SetConf
 
 pytestmark = pytest.mark.django_db
@@ -178,3 +179,36 @@ def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
         call_command("bounces")
     with pytest.raises(CommandError, match="cannot be used"):
         call_command("bounces", str(tmp_path / "nowhere"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_readers_of_one_folder_take_each_report_once(place: Path, alice: User) -> None:
+    """Race: both list the same files, read the same report, and want to put the same file away."""
+    job = make_job("succeeded", owner=alice)
+    people = [f"person{number}@example.org" for number in range(30)]
+    for place_in_list, address in enumerate(people):
+        item = Item.objects.create(job=job, key=address, state="done")
+        raw = bounce(make_message_id(job.id, item.pk, "example.org"), recipient(address))
+        (place / f"{place_in_list:02}.eml").write_bytes(raw)
+    start, counts, errors = Barrier(2), [], []
+
+    def read() -> None:
+        try:
+            start.wait(30)
+            counts.append(read_folder(place))
+        except Exception as error:  # noqa: BLE001 - told by the test's own thread
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert errors == []
+    assert sum(count.suppressed for count in counts) == Suppression.objects.count() == len(people)
+    assert MailReport.objects.count() == len(people)
+    assert len(names(place / "done")) == len(people)
+    assert names(place) == ["done", "refused"]
