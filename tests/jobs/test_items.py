@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from jobs import items
+from jobs.database import DJANGO
 from jobs.errors import Failed, LeaseLost, Rejected
 from jobs.items import Ended
 from jobs.models import Item, Job
@@ -175,6 +176,29 @@ def test_a_chunk_is_not_settled_by_who_lost_the_lease() -> None:
         late.exchange([Ended(a.id, ItemState.DONE)], 1)
 
     assert list(Item.objects.order_by("id").values_list("state", flat=True)) == ["doing", "pending"]
+
+
+@pytest.mark.parametrize("is_analyzed", [False, True], ids=["unknown", "analyzed"])
+def test_a_chunk_is_found_by_index_whatever_is_known_of_the_table(is_analyzed: bool) -> None:
+    """Just after so many were declared nothing is: whoever trusts the numbers reads all of them each time."""
+    job = make_job("running")
+    others = make_job("running")
+    items.declare((each.id, str(number)) for each in (others, job) for number in range(15_000))
+    if is_analyzed:
+        DJANGO.rows("ANALYZE millrace_item")
+    begun = make_context(job=job).items.exchange([], 20)
+    params = {
+        "job": job.id, "attempt": job.attempt, "holder": job.holder, "ids": [item.id for item in begun],
+        "states": ["done"] * 20, "details": [None] * 20, "limit": 20, "after": begun[-1].id,
+        "most": items.HIGHEST_ID,
+    }  # fmt: skip
+
+    plan = "\n".join(row[0] for row in DJANGO.rows(f"EXPLAIN {items.EXCHANGE}", params))
+
+    assert "using millrace_item_open" in plan
+    assert "Seq Scan on millrace_item" not in plan
+    assert "Bitmap" not in plan
+    assert "Sort" not in plan
 
 
 def test_a_chunk_is_settled_once_and_as_something() -> None:
