@@ -12,7 +12,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -56,6 +56,8 @@ class ScriptedServer:
         """After so many messages a session is told 421; 0 = no limit."""
         self.taken: list[Taken] = []
         self.sessions: list[Session] = []
+        self.on_taken: dict[int, Callable[[], object]] = {}
+        """What happens when so many were taken, before anybody hears of it."""
         self.answers_late_for = 0
         """So many messages are to come: until then nothing is answered but DATA, the last of a group."""
         self._lock = threading.Lock()
@@ -184,6 +186,7 @@ class ScriptedServer:
             kept, _, act = scripted.partition(", then ")
             if said is not None and (kept.startswith("2")):
                 self.taken.append(said)
+                self.on_taken.pop(len(self.taken), lambda: None)()
             return act or kept
 
     def _say(self, stream: BinaryIO, reply: str, *, is_late: bool = False) -> None:

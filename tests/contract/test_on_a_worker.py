@@ -7,10 +7,12 @@ import psutil
 import pytest
 from django.contrib.auth.models import User
 
+from jobs import items
 from jobs.artifacts import open_file
 from jobs.lifecycle.submit import submit_job
 from jobs.models import Artifact, Item, Job, LogLine
-from tests import smtp
+from jobs.states import ItemState
+from tests import smtp, smtp_script
 from tests.contract.examples import example_of
 from tests.contract.test_kinds import KINDS_HERE
 from tests.waiting import eventually
@@ -56,8 +58,7 @@ def test_a_worker_killed_between_the_mail_and_its_record_sends_nothing_twice(
 
     def kill_once() -> None:
         post.on_taken = lambda: None
-        for child in psutil.Process(worker.pid).children():
-            os.kill(child.pid, signal.SIGKILL)
+        kill_children(worker)
 
     post.on_taken = kill_once
     letter = {"to": ["ada@example.org", "bob@example.org"], "subject": "Once", "text": "Only once."}
@@ -73,6 +74,33 @@ def test_a_worker_killed_between_the_mail_and_its_record_sends_nothing_twice(
         "ada@example.org": "uncertain",
         "bob@example.org": "done",
     }
+
+
+def test_a_worker_killed_in_the_midst_of_a_list_misses_nobody_and_mails_nobody_twice(
+    start_worker: StartWorker, alice: User
+) -> None:
+    """Died after: the server took the 30th message and was about to say so."""
+    everybody = [f"guest{number}@example.org" for number in range(100)]
+    with smtp_script.scripted() as mill:
+        worker = start_worker(EMAIL_URL=f"smtp://127.0.0.1:{mill.port}", slots=1)
+        mill.on_taken[30] = lambda: kill_children(worker)
+        listed = {"recipients": [{"to": address} for address in everybody], "subject": "Hi", "text": "Hi"}
+
+        [after] = ended(submit_job("email.campaign", listed, owner=alice).id)
+
+        taken = mill.recipients
+    counts = items.counts(after.id)
+    assert (after.state, after.attempt) == ("succeeded", 2)
+    assert counts[ItemState.DONE] + counts[ItemState.UNCERTAIN] == len(everybody)
+    assert 1 <= counts[ItemState.UNCERTAIN] <= 20
+    assert len(taken) == len(set(taken)), "nobody twice"
+    doubtful = set(Item.objects.filter(state="uncertain").values_list("key", flat=True))
+    assert set(everybody) - set(taken) <= doubtful, "who got nothing is named"
+
+
+def kill_children(worker: WorkerProcess) -> None:
+    for child in psutil.Process(worker.pid).children():
+        os.kill(child.pid, signal.SIGKILL)
 
 
 def test_what_a_kind_says_is_kept_with_its_job(
