@@ -44,6 +44,12 @@ def job_with(**fields: Any) -> bytes:
     return json.dumps(GOOD | fields).encode()
 
 
+def crowded(names: int) -> bytes:
+    """An object of so many names, the last of which stands twice: reading it must not take the square."""
+    fields = [f'"{number}": 0' for number in (*range(names), names - 1)]
+    return ("{" + ", ".join(fields) + "}").encode()
+
+
 BAD = {
     "an empty body": Sent("invalid", b""),
     "malformed JSON": Sent("malformed_json", b'{"kind": "test.ok",}'),
@@ -61,6 +67,7 @@ BAD = {
     "a field that is not known": Sent("invalid", job_with(speed=3)),
     "a field of the payload that is not known": Sent("bad_payload", job_with(payload={"speed": 3})),
     "a name that stands twice": Sent("malformed_json", b'{"kind": "test.ok", "kind": "test.ok"}'),
+    "a name that stands twice among a hundred thousand": Sent("malformed_json", crowded(100_000)),
     "a number that is none": Sent("malformed_json", b'{"kind": "test.ok", "priority": NaN}'),
     "a form": Sent("unsupported_media_type", headers={"content-type": "application/x-www-form-urlencoded"}),
     "a form without its end": Sent(
