@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -11,6 +11,8 @@ from django.utils import timezone
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smhdw])")
 DAY = timedelta(days=1)
+FIRST, LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
+"""Two days from either end of the calendar: no time zone and no margin leads out of it from there."""
 FORMS = "`2h` (90s, 10m, 3d, 1w), `2026-11-01`, `2026-11-01T18:00`, `today` or `yesterday`"
 
 
@@ -33,14 +35,21 @@ def stretch(text: str, operator: str, now: datetime, *, ahead: bool = False) -> 
     start, end = point
     if not operator and start == end:
         # One instant is of no use: `created:2h` is what happened since, `due:2h` what is due until then.
-        return Stretch(None, end) if ahead else Stretch(start, None)
-    return {
-        "": Stretch(start, end),
-        ">": Stretch(end, None),
-        ">=": Stretch(start, None),
-        "<": Stretch(None, start),
-        "<=": Stretch(None, end),
-    }[operator]
+        found = Stretch(None, end) if ahead else Stretch(start, None)
+    else:
+        found = {
+            "": Stretch(start, end),
+            ">": Stretch(end, None),
+            ">=": Stretch(start, None),
+            "<": Stretch(None, start),
+            "<=": Stretch(None, end),
+        }[operator]
+    return Stretch(within(found.start), within(found.end))
+
+
+def within(point: datetime | None) -> datetime | None:
+    """The same, or the nearest that every time zone has."""
+    return None if point is None else min(max(point, FIRST), LAST)
 
 
 def moment(text: str, now: datetime, direction: int) -> tuple[datetime, datetime] | None:

@@ -129,6 +129,26 @@ def test_a_clock_that_made_the_id_early_or_late_hides_no_job() -> None:
     assert found("created:>170m") == ids(job)
 
 
+@pytest.mark.parametrize("field", ["created", "started", "finished", "due"])
+@pytest.mark.parametrize(
+    ("time", "finds_it"),
+    [
+        ("0001-01-01", False),
+        (">0001-01-01T00:00+14:00", True),
+        ("<0001-01-01T00:00+14:00", False),
+        ("<9999-12-31T23:59:59-12:00", True),
+        (">9999-12-31T23:59:59-12:00", False),
+    ],
+)
+def test_the_ends_of_the_calendar_are_times_too(field: str, time: str, finds_it: bool) -> None:
+    now = timezone.now()
+    state = "scheduled" if field == "due" else "succeeded"
+    job = make_job(state, run_at=now if field == "due" else None)
+    Job.objects.filter(id=job.id).update(started_at=now, finished_at=None if field == "due" else now)
+
+    assert (job.id in found(f"{field}:{time}")) is finds_it
+
+
 def test_times_of_an_attempt_and_of_what_is_due() -> None:
     ended, waits = make_job("succeeded"), make_job("scheduled")
 
