@@ -347,6 +347,7 @@ def test_no_other_answer_delays_anything(inbox: Receiver) -> None:
     ("header", "seconds"),
     [
         ("120", 120), ("0", 0), ("999999999999999999999", LONGEST_WAIT.total_seconds()),
+        pytest.param("9" * 5000, LONGEST_WAIT.total_seconds(), id="5,000 digits"),
         ("-5", None), ("soon", None), ("", None), ("1e3", None), ("²", None),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2199 07:28:00", LONGEST_WAIT.total_seconds()),
     ],

@@ -100,7 +100,8 @@ def send(delivery: WebhookDelivery) -> tuple[Tried, timedelta | None]:
 def wait_asked(retry_after: str) -> timedelta | None:
     """What Retry-After says, in seconds or as a date, within bounds; None for what says nothing."""
     if retry_after.isascii() and retry_after.isdigit():
-        return min(timedelta(seconds=min(int(retry_after), 10**9)), LONGEST_WAIT)
+        # As a float: Python makes no integer of thousands of digits, and a receiver may send as many.
+        return timedelta(seconds=min(float(retry_after), LONGEST_WAIT.total_seconds()))
     try:
         at = parsedate_to_datetime(retry_after)
     except (TypeError, ValueError):
