@@ -123,7 +123,9 @@ def misfits(error: pydantic.ValidationError) -> list[Wrong]:
 
 
 def away(request: HttpRequest, error: DatabaseError) -> HttpResponse:
-    """The database did not answer, or broke off: the transaction is gone, so nothing was done."""
+    """The database did not answer, or broke off: nothing was done, unless it broke while it committed."""
     log.warning("api_unavailable", path=request.path, error=str(error).strip())
-    detail = "The database cannot be asked right now. Nothing was done; send the same again."
+    detail = (
+        "The database cannot be asked right now. Send the same again; the same Idempotency-Key makes it once."
+    )
     return problem(request, "unavailable", detail, headers={"Retry-After": str(AGAIN_SECONDS)})

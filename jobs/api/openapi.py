@@ -39,7 +39,7 @@ MEANING = {
     422: "Something does not fit: `errors` says where and why.",
     429: "Too often, or too many jobs wait.",
     500: "Something broke on our side.",
-    503: "The database is away; nothing was done.",
+    503: "The database is away: send the same again, with the same key.",
 }
 PROBLEM: Described = {
     "type": "object",

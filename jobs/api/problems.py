@@ -170,7 +170,10 @@ CATALOGUE: dict[str, About] = {
         "It has been written down under `request_id`. Nothing was half done. Try again.",
     ),
     "unavailable": About(
-        503, "The database is away", "Nothing was done. Send the same request again after `Retry-After`."
+        503,
+        "The database is away",
+        "Send the same request again after `Retry-After`, with the same `Idempotency-Key`: if the connection"
+        " broke as it was being committed it may have been done, and the key makes it once.",
     ),
 }  # fmt: skip
 
