@@ -128,12 +128,13 @@ def find_token(secret: str) -> Holder:
     if not is_wellformed(secret):
         raise BadToken("This is no token of ours: it was cut off, or mistyped. Copy the whole of it.")
     digest = digest_of(secret)
-    known = _known.get(digest)
+    kept = _known  # if a token is revoked while we read, there is another one, without what we read
+    known = kept.get(digest)
     if known is None or known[1] < time.monotonic():
         known = (_read(digest), time.monotonic() + conf().token_seconds)
-        if len(_known) >= KEPT:
-            _known.clear()
-        _known[digest] = known
+        if len(kept) >= KEPT:
+            kept.clear()
+        kept[digest] = known
     holder = known[0]
     expires_at = holder.token.expires_at if holder.token else None
     if expires_at is not None and expires_at <= timezone.now():
@@ -148,8 +149,11 @@ def family_of(token: Token) -> list[UUID]:
 
 def revoke_tokens(ids: Sequence[UUID]) -> list[UUID]:
     """End these tokens and those they made; the ids that had not ended before."""
-    _known.clear()
-    return [row[0] for row in DJANGO.rows(REVOKE, {"ids": list(ids)})]
+    ended = [row[0] for row in DJANGO.rows(REVOKE, {"ids": list(ids)})]
+    # Not before: a request in another thread would read what is valid still, and believe it for a while.
+    forget_known()
+    DJANGO.after_commit(forget_known)
+    return ended
 
 
 def is_wellformed(secret: str) -> bool:
@@ -161,7 +165,8 @@ def is_wellformed(secret: str) -> bool:
 
 def forget_known() -> None:
     """Ask the database again for every token."""
-    _known.clear()
+    global _known
+    _known = {}
 
 
 def make_secret() -> str:

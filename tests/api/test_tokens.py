@@ -121,6 +121,23 @@ def test_its_use_is_written_down_once_a_minute(submitter, monkeypatch):
     assert Token.objects.get().last_used_at == first
 
 
+def test_a_token_that_is_revoked_while_it_is_read_is_not_remembered(submitter, monkeypatch):
+    """The race: a request reads it, it is revoked, and the request keeps what it read."""
+    made = make_token(submitter, name="ci", scopes=["read"])
+    read = tokens._read
+
+    def read_and_lose(digest: str) -> tokens.Holder:
+        found = read(digest)
+        revoke_tokens([made.token.id])
+        return found
+
+    monkeypatch.setattr(tokens, "_read", read_and_lose)
+    assert code_with(f"Bearer {made.secret}")[0] == 200
+    monkeypatch.setattr(tokens, "_read", read)
+
+    assert code_with(f"Bearer {made.secret}") == (401, "bad_token")
+
+
 def test_with_the_parent_ends_what_it_made(submitter):
     parent = make_token(submitter, name="parent", scopes=["read"])
     child = make_token(submitter, name="child", scopes=["read"], parent=parent.token)
