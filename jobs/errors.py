@@ -33,6 +33,9 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+TOLD = 10
+"""How many problems the sentence about a payload names; `problems` has them all."""
+
 
 class Problem(NamedTuple):
     """One thing that is wrong with a payload: where (a path of keys), and why."""
@@ -71,7 +74,9 @@ class BadPayload(Refusal):
     def __init__(self, kind: str, problems: Sequence[Problem]) -> None:
         self.kind = kind
         self.problems = list(problems)
-        super().__init__(f"The payload does not fit {kind}: " + "; ".join(map(str, self.problems)))
+        told = [str(problem) for problem in self.problems[:TOLD]]
+        more = [f"and {len(self.problems) - TOLD:,} more"] if len(self.problems) > TOLD else []
+        super().__init__(f"The payload does not fit {kind}: " + "; ".join(told + more))
 
 
 class BadUpload(Refusal):

@@ -128,6 +128,15 @@ def test_a_parameter_that_is_not_known_is_named_with_the_nearest(api):
     assert "known are: `filter`, `cursor`, `limit`, `count`." in found["errors"][1]["detail"]
 
 
+def test_a_payload_that_is_wrong_in_many_places_is_told_of_in_a_sentence(api, frame):
+    payload = {"width": 20} | {f"field{number}": 0 for number in range(100)}
+
+    found = check(post(api, "/jobs", {"kind": "test.frame", "payload": payload}), 422, "bad_payload")
+
+    assert len(found["errors"]) == 100
+    assert found["detail"].endswith("; and 90 more")
+
+
 def test_an_address_that_is_not_understood_does_nothing(api, frame):
     answer = post(api, "/jobs?atomic=true", {"kind": "test.frame", "payload": {"width": 20}})
 
