@@ -12,7 +12,7 @@ from jobs.api.auth import CANCEL, SUBMIT
 from jobs.api.idempotent import idempotent, idempotent_submit
 from jobs.api.limits import count_submits
 from jobs.api.look import answer_job, own_job
-from jobs.api.schemas import Accepted, JobIn, JobOut, RerunIn
+from jobs.api.schemas import Accepted, JobIn, JobOut, JobShown, RerunIn
 from jobs.api.waiting import waits
 from jobs.errors import NotPossible
 from jobs.lifecycle.cancel import cancel_jobs
@@ -25,7 +25,7 @@ router = Router(tags=["jobs"])
 
 
 @router.post(
-    "/jobs/{uuid:id}/cancel", auth=CANCEL, response={200: JobOut, 202: JobOut}, summary="Cancel a job"
+    "/jobs/{uuid:id}/cancel", auth=CANCEL, response={200: JobShown, 202: JobShown}, summary="Cancel a job"
 )
 @idempotent
 def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
@@ -40,7 +40,9 @@ def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
     raise NotPossible(f"Too late to cancel: it has {job.state} already.")
 
 
-@router.post("/jobs/{uuid:id}/retry", auth=SUBMIT, response={200: JobOut, 202: JobOut}, summary="Retry a job")
+@router.post(
+    "/jobs/{uuid:id}/retry", auth=SUBMIT, response={200: JobOut, 202: JobShown}, summary="Retry a job"
+)
 @waits
 @idempotent
 def retry(request: HttpRequest, id: UUID) -> HttpResponse:

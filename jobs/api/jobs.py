@@ -18,7 +18,7 @@ from jobs.api.limits import count_submits, count_wait
 from jobs.api.link import page_links
 from jobs.api.look import answer_job, own_job
 from jobs.api.precondition import seen_versions
-from jobs.api.schemas import Accepted, ChangeIn, JobIn, JobOut, JobPage
+from jobs.api.schemas import Accepted, ChangeIn, JobIn, JobOut, JobPage, JobShown
 from jobs.api.shown import shown_jobs
 from jobs.api.waiting import waits
 from jobs.handoff import is_waited_for, wait_for
@@ -80,7 +80,7 @@ def get_job(request: HttpRequest, id: UUID) -> HttpResponseBase:
     return wait_for(request, answered, job.id, path=request.path)
 
 
-@router.patch("/jobs/{uuid:id}", auth=SUBMIT, response=JobOut, summary="Change a job")
+@router.patch("/jobs/{uuid:id}", auth=SUBMIT, response=JobShown, summary="Change a job")
 @idempotent
 def change(request: HttpRequest, id: UUID, given: ChangeIn) -> HttpResponse:
     """Change what has not started; what is left out stays, a payload is replaced as a whole.

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.cache import get_conditional_response
 
 from jobs.api.answers import answer
+from jobs.api.auth import holder_of
 from jobs.api.link import kind_link
 from jobs.api.shown import shown_job
 from jobs.errors import NotAllowed
@@ -18,16 +19,20 @@ from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Job, Progress
 from jobs.owners import can_act, find_job
 from jobs.states import State
+from jobs.tokens import Scope
 
 LOOK_AGAIN = "1"
 """When to look again at a job that runs, in seconds."""
 
 
 def answer_job(request: HttpRequest, job: Job, *, status: int = 200) -> HttpResponse:
-    """The whole job, with the ETag of what is shown; 304 where the caller has it already."""
+    """The job, with the ETag of what is shown; 304 where the caller has it already.
+
+    Whole for who may read: a token that may only act is not told the payload, the result and the error.
+    """
     waiting = waiting_reasons([job.id]).get(job.id) if not job.is_final else None
     progress = Progress.objects.filter(job=job).first() if job.state == State.RUNNING else None
-    shown = shown_job(job, waiting, progress, is_whole=True)
+    shown = shown_job(job, waiting, progress, is_whole=Scope.READ in holder_of(request).scopes)
     etag = etag_of(shown)
     if request.method in {"GET", "HEAD"}:
         same = get_conditional_response(request, etag=etag)

@@ -138,6 +138,29 @@ def test_a_token_that_is_revoked_while_it_is_read_is_not_remembered(submitter, m
     assert code_with(f"Bearer {made.secret}") == (401, "bad_token")
 
 
+@pytest.mark.parametrize("act", ["change", "cancel", "retry"])
+def test_a_token_that_may_only_act_reads_nothing_by_it(submitter, frame, act):
+    state = "failed" if act == "retry" else "queued"
+    job = make_job(state, owner=submitter, kind="test.frame", payload={"width": 20, "title": "secret"})
+
+    def ask(*scopes: str) -> dict:
+        client = program(submitter, *scopes)
+        if act == "change":
+            body = {"headers": {"If-Match": "*"}, "content_type": "application/json"}
+            answer = client.patch(f"{BASE}/jobs/{job.id}", {"priority": 0}, **body)
+        else:
+            answer = post(client, f"/jobs/{job.id}/{act}")
+        assert answer.status_code in {200, 202}
+        return answer.json()
+
+    told = ask("submit", "cancel", "operate")
+
+    assert told["id"] == str(job.id)
+    assert not {"payload", "result", "error"} & set(told)
+    if act != "retry":
+        assert ask("submit", "cancel", "read")["payload"]["title"] == "secret"
+
+
 def test_with_the_parent_ends_what_it_made(submitter):
     parent = make_token(submitter, name="parent", scopes=["read"])
     child = make_token(submitter, name="child", scopes=["read"], parent=parent.token)

@@ -132,6 +132,10 @@ class JobOut(JobSummary):
     error: str
 
 
+JobShown = JobOut | JobSummary
+"""What an act answers: everything to a token that may read, else what a list shows."""
+
+
 class CountOut(BaseModel):
     """How many there are; more than that if `is_more`."""
 
