@@ -56,8 +56,8 @@ class Part(NamedTuple):
         marks = list(islice(line.finditer(self.body), MOST_PARTS + 1))
         ends = [mark.start() for mark in marks[1:]] + [len(self.body)]
         found: list[Part] = []
-        for mark, end in zip(marks, ends, strict=False):
-            if mark[1] or len(found) == MOST_PARTS:
+        for mark, end in zip(marks[:MOST_PARTS], ends, strict=False):
+            if mark[1]:
                 break
             found.append(read_part(self.body[mark.end() + 1 : end]))
         return found

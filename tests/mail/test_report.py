@@ -147,6 +147,16 @@ def test_parts_may_be_encoded(encoding: str) -> None:
     assert read_report(raw).fates[0].status == (5, 1, 1)
 
 
+def test_of_many_parts_the_first_twenty_are_read() -> None:
+    """Here the second part says what became of the mail, and the third returns it."""
+    more = b"--=_b\r\n\r\nmore\r\n"
+    raw = bounce(ID)
+
+    assert read_report(raw.replace(b"--=_b\r\n", more * 17 + b"--=_b\r\n", 1)).message_id == ID
+    with pytest.raises(BadReport, match="does not return"):
+        read_report(raw.replace(b"--=_b\r\n", more * 18 + b"--=_b\r\n", 1))
+
+
 REFUSED = {
     "empty": (b"", "no report"),
     "text": (b"Hello\r\n\r\nDear friends", "no report"),
