@@ -1,0 +1,38 @@
+"""A letter with holes, made of a user's wording: in their own HTML, or in the installation's layout."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from typing import Any
+
+from workers.engines.mail import ours
+from workers.engines.mail.letter import Letter
+from workers.engines.mail.pattern import Hole, Pattern
+from workers.engines.wording.variants import Variant
+
+
+def letter(variant: Variant, **fields: Any) -> Letter:
+    """What all recipients of one language share; `fields` are the letter's other ones."""
+    parts = {name: part.pattern for name, part in variant.parts.items()}
+    subject = parts.pop("subject")
+    if "html" in parts:
+        given: dict[str, Any] = {"sender": ours.sender(), **fields, **parts}
+        return Letter(subject=subject, **given)
+    if variant.link_pattern is not None:
+        parts["link"] = variant.link_pattern
+    made = ours.letter("message", subject, parts, **fields)
+    blocks = variant.parts["text"].blocks
+    assert made.html is not None, "the layout has both"
+    return replace(made, html=Pattern(tuple(_piece(each, blocks) for each in made.html.pieces)))
+
+
+def _piece(piece: str | Hole, blocks: set[str]) -> str | Hole:
+    """What a block of plain text wrote keeps its lines in HTML."""
+    if isinstance(piece, Hole) and piece.name in blocks:
+        return piece._replace(write=_lines)
+    return piece
+
+
+def _lines(text: str) -> str:
+    return html.escape(text).replace("\n", "<br>\n")

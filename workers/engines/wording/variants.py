@@ -1,0 +1,104 @@
+"""The wording of one mail in each of its languages, and which of them a recipient reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from workers.engines.mail import pattern
+from workers.engines.mail.pattern import Pattern
+from workers.engines.mail.writable import Unwritable
+from workers.engines.wording.limits import BadWording, Missing
+from workers.engines.wording.part import Part, Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """The wording in one language; `language` is like `pt-br`, empty for the only one.
+
+    Without HTML of its own it goes out in the installation's layout, where a button may lead to a link.
+    """
+
+    subject: str
+    text: str
+    html: str = ""
+    button: str = ""
+    link: str = ""
+    language: str = ""
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """Its texts by their names; raises BadWording."""
+        parts = {
+            "subject": Part(self.subject, field=self._named("subject"), is_line=True),
+            "text": Part(self.text, field=self._named("text")),
+        }
+        if self.html:
+            parts["html"] = Part(self.html, field=self._named("html"), is_html=True)
+        if self.button:
+            parts["button"] = Part(self.button, field=self._named("button"), is_line=True)
+        return parts
+
+    @cached_property
+    def link_pattern(self) -> Pattern | None:
+        """Where the button leads: variables alone, each quoted as a part of a link; raises BadWording."""
+        try:
+            return pattern.parse_link(self.link, field="link") if self.link else None
+        except Unwritable as error:
+            raise BadWording(self._named("link"), error.why) from None
+
+    def check(self, values: Values) -> None:
+        """Raises Unfilled if the mail could not be written for this recipient."""
+        for part in self.parts.values():
+            part.check(values)
+        self._link_values(values)
+
+    def values(self, values: Values) -> dict[str, str]:
+        """What goes into the holes of its texts for one recipient; raises Unfilled."""
+        filled = self._link_values(values)
+        for part in self.parts.values():
+            filled |= part.values(values)
+        return filled
+
+    def _link_values(self, values: Values) -> dict[str, str]:
+        if self.link_pattern is None:
+            return {}
+        given = {name for name in self.link_pattern.variables if values.get(name) not in (None, "")}
+        found = {name: str(values[name]) for name in given}
+        for name in sorted(self.link_pattern.required - set(found)):
+            raise Missing(name)
+        return found
+
+    def _named(self, field: str) -> str:
+        return f"{field} ({self.language})" if self.language else field
+
+
+class Wording:
+    """The variants of one mail; the first is for whoever asks for no language that there is."""
+
+    def __init__(self, variants: Sequence[Variant]) -> None:
+        self.variants = {plain(variant.language): variant for variant in variants}
+        if not variants or len(self.variants) < len(variants):
+            raise BadWording("languages", "name each one once, and at least one")
+        self._first = variants[0]
+        for variant in variants:
+            _ = variant.parts, variant.link_pattern  # what cannot be understood is refused now
+
+    def choose(self, language: str) -> Variant:
+        """`pt-br`, else `pt`, else the first."""
+        asked = plain(language)
+        while asked:
+            if asked in self.variants:
+                return self.variants[asked]
+            asked = asked.rpartition("-")[0]
+        return self._first
+
+    def check(self, values: Values, language: str) -> None:
+        """Raises Unfilled if the mail could not be written for this recipient."""
+        self.choose(language).check(values)
+
+
+def plain(language: str) -> str:
+    """A language as it is compared."""
+    return language.strip().replace("_", "-").lower()
