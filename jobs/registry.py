@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from jobs.errors import BadPayload, Problem, UnknownKind
 from jobs.limit import Limit
 from jobs.retry import Retry
+from jobs.review import OpenFile, Review
 
 if TYPE_CHECKING:
     from django import forms
@@ -63,6 +64,9 @@ class Kind:
     form: type[forms.Form] | None
     thanks: str
     items: Callable[[Any], Iterable[str | Declared]] | None
+    entries: Callable[[Any, OpenFile], Iterable[Declared]] | None = None
+    review: Review | None = None
+    item_words: Mapping[str, str] = field(default_factory=dict)
     limits: Sequence[Limit] = ()
     is_listed: bool = True
     is_inner: bool = False
@@ -177,6 +181,9 @@ def job_kind(
     form: type[forms.Form] | None = None,
     thanks: str = "Thank you. We have received it.",
     items: Callable[[P], Iterable[str | Declared]] | None = None,
+    entries: Callable[[P, OpenFile], Iterable[Declared]] | None = None,
+    review: Review | None = None,
+    item_words: Mapping[str, str] | None = None,
     limits: Sequence[Limit] = (),
     is_listed: bool = True,
     is_inner: bool = False,
@@ -188,10 +195,13 @@ def job_kind(
     grace time later. `batch` above 1 lets one claim take that many, and says that running one twice does no
     harm. `public` kinds need no account. `policy` is what becomes of an effect nobody can decide about:
     `at_most_once` or `at_least_once`. `items` lists the keys of the item ledger when a job is accepted,
-    each with what doing it needs to know if that is more (`Declared`). `limits` say how much of it may
-    happen at once, or in a time, under one key (jobs/limit.py). A kind that is not listed is asked for by
-    code alone: no door offers it, or accepts it. One that is inner is not listed either, and serves other
-    jobs: lists of jobs leave its jobs out unless the filter names them.
+    each with what doing it needs to know if that is more (`Declared`); `entries` does so from a file of the
+    payload, in a stream, and raises BadPayload if that does not fit: then there is no job. `review` lets a
+    person check such a file before it is submitted, and see what one of it would get. `item_words` say what
+    people call an item's state where the ledger's word is not theirs (`done` mails are sent).
+    `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py). A kind
+    that is not listed is asked for by code alone: no door offers it, or accepts it. One that is inner is not
+    listed either, and serves other jobs: lists of jobs leave its jobs out unless the filter names them.
     """
     if batch < 1:
         raise ImproperlyConfigured(f"{name}: batch={batch} must be at least 1")
@@ -203,7 +213,8 @@ def job_kind(
             Kind(
                 name=name, title=title, payload=payload, run=run, example=example, queue=queue,
                 timeout=timeout, retry=retry or Retry(), worker_deaths=worker_deaths, batch=batch,
-                public=public, policy=policy, form=form, thanks=thanks, items=items, limits=tuple(limits),
+                public=public, policy=policy, form=form, thanks=thanks, items=items, entries=entries,
+                review=review, item_words=item_words or {}, limits=tuple(limits),
                 is_listed=is_listed and not is_inner, is_inner=is_inner,
                 module=run.__module__,
             )

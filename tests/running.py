@@ -6,9 +6,8 @@ from typing import Any
 import pydantic
 from django.contrib.auth.models import User
 
-from jobs import items
-from jobs.artifacts import record_uses
 from jobs.database import DJANGO
+from jobs.lifecycle.submit import record_parts
 from jobs.models import Job
 from jobs.registry import Kind, Result
 from jobs.retry import Retry
@@ -46,8 +45,7 @@ def accept(kind: Kind, payload: Mapping[str, Any] | pydantic.BaseModel, owner: U
     """A running job of this kind, with its uses and items recorded as submit does."""
     valid = kind.validate(payload)
     job = make_job("running", kind=kind.name, owner=owner, payload=valid.model_dump(mode="json"))
-    record_uses([(job.id, valid)])
-    items.declare((job.id, key) for key in (kind.items(valid) if kind.items else ()))
+    record_parts(kind, [(job.id, valid)], DJANGO)
     return job
 
 

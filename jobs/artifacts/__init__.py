@@ -11,7 +11,7 @@ from jobs.artifacts.results import Artifacts, Saved, discard, publish
 from jobs.artifacts.storage import delete_files, open_file, open_upload
 from jobs.artifacts.sweep import orphan_files, sweep_files
 from jobs.artifacts.uploads import store_upload
-from jobs.artifacts.uses import check_uses, drop_uses, record_uses
+from jobs.artifacts.uses import check_uses, drop_uses, opener, record_uses
 
 __all__ = [
     "ArtifactField",
@@ -32,6 +32,7 @@ __all__ = [
     "open_file",
     "open_link",
     "open_upload",
+    "opener",
     "orphan_files",
     "publish",
     "record_uses",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import IO
 from uuid import UUID
 
 import pydantic
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from jobs.artifacts.field import artifact_fields, named_files
+from jobs.artifacts.storage import open_file
 from jobs.artifacts.uploads import in_words
 from jobs.database import DJANGO, Database, Row
-from jobs.errors import BadPayload, Problem
+from jobs.errors import BadPayload, Problem, Refusal
 
 # KEY SHARE holds cleanup off until the row of the use is committed.
 FIND = """
@@ -26,6 +29,7 @@ RECORD = """
 INSERT INTO millrace_artifact_use (job_id, artifact_id)
 SELECT * FROM unnest(%(jobs)s::uuid[], %(artifacts)s::uuid[]) ON CONFLICT DO NOTHING
 """
+PATHS = "SELECT id, path, name FROM millrace_artifact WHERE id = ANY(%(ids)s::uuid[])"
 DROP = "DELETE FROM millrace_artifact_use WHERE job_id = ANY(%(jobs)s::uuid[])"
 
 
@@ -59,6 +63,29 @@ def record_uses(jobs: Iterable[tuple[UUID, pydantic.BaseModel]], *, db: Database
     pairs = [(job, artifact) for job, payload in jobs for _, artifact in named_files(payload)]
     if pairs:
         db.rows(RECORD, {"jobs": [job for job, _ in pairs], "artifacts": [used for _, used in pairs]})
+
+
+def opener(
+    payload: pydantic.BaseModel, *, db: Database = DJANGO
+) -> Callable[[UUID], AbstractContextManager[IO[bytes]]]:
+    """Opens files that a payload names and `check_uses` has passed; Refusal where the content is gone.
+
+    Where they lie is asked now: they may be opened while the connection is busy with a COPY.
+    """
+    ids = [artifact for _, artifact in named_files(payload)]
+    found = {artifact: (path, name) for artifact, path, name in db.rows(PATHS, {"ids": ids})}
+
+    @contextmanager
+    def open_used(artifact: UUID) -> Iterator[IO[bytes]]:
+        path, name = found[artifact]
+        try:
+            file = open_file(path)
+        except FileNotFoundError:
+            raise Refusal(f"The content of {name!r} is missing in the storage. Hand it in again.") from None
+        with file:
+            yield file
+
+    return open_used
 
 
 def drop_uses(jobs: Iterable[UUID], *, db: Database = DJANGO) -> None:

@@ -6,7 +6,7 @@ If we die before the commit there is no job; after it, the sweep rings if we cou
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,11 +56,13 @@ def submit_job(
     rerun_of: UUID | None = None,
     id: UUID | None = None,
     promise: Promise | None = None,
+    own_items: Callable[[UUID], object] | None = None,
     db: Database = DJANGO,
 ) -> Submitted:
     """Accept one job, in the caller's transaction if there is one; ring after it commits.
 
-    `id` is the new job's, where something of it has to be known before. Raises UnknownKind, BadPayload,
+    `id` is the new job's, where something of it has to be known before. `own_items` writes its items in place
+    of those its payload promises. Raises UnknownKind, BadPayload,
     KeyReused, Refusal for a bad queue, priority or time, or Taken: the key of `promise` cannot be claimed.
     """
     declared = KINDS.find(kind)
@@ -84,7 +86,9 @@ def submit_job(
         }  # fmt: skip
         reach("submit.before_commit")
         is_ready, held_by = insert_job(row, promise, db=db)
-        record_parts(declared, [(job, model)], db)
+        record_parts(declared, [(job, model)], db, has_own_items=own_items is not None)
+        if own_items is not None:
+            own_items(job)
         db.after_commit(lambda: told(kind, place.queue, 1, is_ready=is_ready))
         if held_by:
             look_again([limits], db=db)
@@ -109,11 +113,18 @@ def check_place(queue: str, priority: int, run_at: datetime | None) -> None:
         raise Refusal(f"The time {run_at.isoformat()} names no time zone: add one, e.g. +00:00.")
 
 
-def record_parts(kind: Kind, jobs: Sequence[tuple[UUID, pydantic.BaseModel]], db: Database) -> None:
+def record_parts(
+    kind: Kind, jobs: Sequence[tuple[UUID, pydantic.BaseModel]], db: Database, *, has_own_items: bool = False
+) -> None:
     """What belongs to the jobs besides their rows: the uploads they use, the items they promise."""
     artifacts.record_uses(jobs, db=db)
+    if has_own_items:
+        return
     if kind.items is not None:
         items.declare(((job, item) for job, model in jobs for item in kind.items(model)), db=db)
+    if kind.entries is not None:
+        for job, model in jobs:
+            items.enter(job, kind.entries(model, artifacts.opener(model, db=db)), db=db)
 
 
 def told(kind: str, queue: str, count: int, *, is_ready: bool) -> None:

@@ -72,7 +72,7 @@ def facts(kind: Kind) -> Iterator[tuple[str, str]]:
     yield "Most in one claim", str(kind.batch)
     for limit in kind.limits:
         yield "Limit", limit.said
-    if kind.items is not None:
+    if kind.items is not None or kind.entries is not None:
         yield "Items", f"kept in the ledger, `{kind.policy}`"
 
 

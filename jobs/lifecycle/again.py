@@ -1,0 +1,81 @@
+"""Again: a person's decision about items that nobody can decide about: done again, or left as they are.
+
+The items stay `uncertain` in the ledger of their job, for that is what is known about them; the decision is
+noted with each, so that it is taken once. Done again means a new job with these items and no others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from jobs import events
+from jobs.database import DJANGO, Database, Row
+from jobs.errors import NotPossible
+from jobs.lifecycle.submit import submit_job
+from jobs.states import State
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+    from jobs.models import Job
+
+LOCK = """
+SELECT 1 FROM millrace_job WHERE id = %(job)s AND state IN ('succeeded', 'failed', 'cancelled') FOR UPDATE
+"""
+OPEN = "i.job_id = %(job)s AND i.state = 'uncertain' AND NOT coalesce(i.detail, '{}') ? 'decided'"
+COUNT = f"SELECT count(*) FROM millrace_item i WHERE {OPEN}"  # noqa: S608 - our own text
+LEAVE = f"""
+UPDATE millrace_item i SET detail = coalesce(i.detail, '{{}}') || '{{"decided": "left"}}' WHERE {OPEN}
+RETURNING i.id
+"""  # noqa: S608
+# The new item knows which one it repeats, so that a mail can go out under the same Message-ID.
+TAKE = f"""
+WITH taken AS (
+    UPDATE millrace_item i
+    SET detail = coalesce(i.detail, '{{}}') || jsonb_build_object('decided', 'again', 'job', %(new)s::text)
+    WHERE {OPEN} RETURNING i.id, i.key, i.given
+)
+INSERT INTO millrace_item (job_id, key, state, given)
+SELECT %(new)s::uuid, key, 'pending',
+       coalesce(given, '{{}}') || jsonb_build_object('again_of', jsonb_build_array(%(job)s::text, id))
+FROM taken ORDER BY id RETURNING id
+"""  # noqa: S608
+
+
+def count_undecided(job: UUID, *, db: Database = DJANGO) -> int:
+    """How many items of a job wait for a person's decision."""
+    return int(db.rows(COUNT, {"job": job})[0][0])
+
+
+def leave_as_they_are(job: Job, *, actor: str, db: Database = DJANGO) -> int:
+    """Decide that nothing more is done about them; how many there were. Raises NotPossible."""
+    with db.atomic():
+        lock_ended(job, db)
+        count = len(db.rows(LEAVE, {"job": job.id}))
+        if not count:
+            raise NotPossible("Nothing is undecided here: somebody may have been faster.")
+        events.record([(job.id, "left", job.attempt, actor, f"{count} uncertain")], db=db)
+    return count
+
+
+def do_again(job: Job, *, owner: AbstractBaseUser, actor: str, door: str, db: Database = DJANGO) -> UUID:
+    """Decide that they are done again: the id of the new job. Raises NotPossible, or like submit_job."""
+    with db.atomic():
+        lock_ended(job, db)
+        taken: list[Row] = []
+        new = submit_job(
+            job.kind, job.payload, owner=owner, group=job.group, queue=job.queue, priority=job.priority,
+            door=door, rerun_of=job.id, db=db,
+            own_items=lambda new: taken.extend(db.rows(TAKE, {"job": job.id, "new": new})),
+        ).id  # fmt: skip
+        if not taken:
+            raise NotPossible("Nothing is undecided here: somebody may have been faster.")
+        events.record([(job.id, "again", job.attempt, actor, f"{len(taken)} uncertain, as job {new}")], db=db)
+    return new
+
+
+def lock_ended(job: Job, db: Database) -> None:
+    """Two people decide one after the other; while it runs, the job itself may still settle them."""
+    if not db.rows(LOCK, {"job": job.id}):
+        raise NotPossible(f"It is {State(job.state)}: decide when it has ended.")

@@ -1,0 +1,112 @@
+"""What nobody can decide is decided by a person, once: done again as a new job, or left as it is."""
+
+from typing import Any
+from uuid import UUID
+
+import pydantic
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.database import OwnDatabase
+from jobs.errors import NotPossible
+from jobs.lifecycle.again import count_undecided, do_again, leave_as_they_are
+from jobs.models import Item, Job, JobEvent
+from jobs.registry import KINDS
+from tests.factories import make_job
+from tests.running import make_kind
+
+STATES = {"ada": "done", "bob": "uncertain", "eve": "failed", "zoe": "uncertain"}
+
+
+class Letters(pydantic.BaseModel, extra="forbid"):
+    """Whom to write to."""
+
+    to: list[str]
+
+
+@pytest.fixture(autouse=True)
+def letters(monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> None:
+    kind = make_kind("test.letters", Letters, items=lambda payload: payload.to)
+    monkeypatch.setitem(KINDS._kinds, kind.name, kind)
+
+
+@pytest.fixture
+def job(alice: User) -> Job:
+    job = make_job("succeeded", kind="test.letters", owner=alice, payload={"to": list(STATES)})
+    for key, state in STATES.items():
+        Item.objects.create(job=job, key=key, state=state, given={"n": 1} if key == "bob" else None)
+    return job
+
+
+def again(job: Job, alice: User) -> UUID:
+    return do_again(job, owner=alice, actor="alice", door="web")
+
+
+def ledger(job: UUID) -> list[tuple[str, str]]:
+    return list(Item.objects.filter(job=job).order_by("id").values_list("key", "state"))
+
+
+def detail(job: Job, key: str) -> Any:
+    return Item.objects.get(job=job, key=key).detail
+
+
+def test_done_again_is_a_new_job_with_the_undecided_ones_alone(job: Job, alice: User) -> None:
+    new = Job.objects.get(pk=again(job, alice))
+
+    assert (new.kind, new.payload, new.rerun_of, new.state) == (job.kind, job.payload, job.id, "queued")
+    assert ledger(new.id) == [("bob", "pending"), ("zoe", "pending")]
+    bob = Item.objects.get(job=job, key="bob")
+    assert Item.objects.get(job=new, key="bob").given == {"n": 1, "again_of": [str(job.id), bob.id]}
+
+
+def test_what_is_known_about_them_stays_what_it_was(job: Job, alice: User) -> None:
+    new = again(job, alice)
+
+    assert dict(ledger(job.id)) == STATES
+    assert detail(job, "bob") == {"decided": "again", "job": str(new)}
+    assert detail(job, "ada") is None
+    assert JobEvent.objects.get(job=job).event == "again"
+
+
+def test_left_as_they_are_they_are_asked_about_no_more(job: Job) -> None:
+    assert count_undecided(job.id) == 2
+
+    assert leave_as_they_are(job, actor="alice") == 2
+
+    assert count_undecided(job.id) == 0
+    assert dict(ledger(job.id)) == STATES
+    assert detail(job, "zoe") == {"decided": "left"}
+
+
+@pytest.mark.parametrize("first", ["again", "left"])
+def test_a_decision_is_taken_once(job: Job, alice: User, first: str) -> None:
+    again(job, alice) if first == "again" else leave_as_they_are(job, actor="alice")
+
+    with pytest.raises(NotPossible, match="somebody may have been faster"):
+        again(job, alice)
+    with pytest.raises(NotPossible, match="somebody may have been faster"):
+        leave_as_they_are(job, actor="bob")
+
+    assert Job.objects.count() == (2 if first == "again" else 1), "a refused decision makes no job"
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "retrying"])
+def test_nothing_is_decided_before_the_end(alice: User, state: str) -> None:
+    job = make_job(state, kind="test.letters", owner=alice, payload={"to": ["bob"]})
+    Item.objects.create(job=job, key="bob", state="uncertain")
+
+    with pytest.raises(NotPossible, match=f"It is {state}"):
+        again(job, alice)
+    with pytest.raises(NotPossible, match=f"It is {state}"):
+        leave_as_they_are(job, actor="alice")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_decide_at_once_the_second_is_told(job: Job, alice: User, own: OwnDatabase) -> None:
+    with own.atomic():
+        leave_as_they_are(job, actor="bob", db=own)
+
+    with pytest.raises(NotPossible):
+        again(job, alice)
+
+    assert Job.objects.count() == 1
