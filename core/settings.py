@@ -311,6 +311,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
         "form-action": ["'self'"],
+        "frame-src": ["'self'"],  # a draft shows a mail in a frame where nothing runs
         "frame-ancestors": ["'none'"],
         "base-uri": ["'none'"],
         "manifest-src": ["'self'"],
@@ -386,6 +387,7 @@ MILLRACE = {
     "webhook_failing_days": number("WEBHOOK_FAILING_DAYS", 5),
     "webhook_overlap_hours": number("WEBHOOK_OVERLAP_HOURS", 24),
     "webhooks_per_owner": int(number("WEBHOOKS_PER_OWNER", 20)),
+    "campaign_recipients": int(number("CAMPAIGN_RECIPIENTS", 1_000_000)),
     "keep_delivery_days": number("KEEP_DELIVERY_DAYS", 14),
     "unsubscribe_days": number("UNSUBSCRIBE_DAYS", 730, at_least=1),
     "bounce_folder": env.str("BOUNCE_FOLDER", default=""),

@@ -5,16 +5,19 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django import forms
 from django.contrib.auth.models import AnonymousUser, Group
 from django.db import transaction
+from django.forms.boundfield import BoundField
 from django.http import HttpRequest
 
 from jobs.errors import BadPayload, KeyReused, Problem, Refusal
 from jobs.idempotency import Key
 from jobs.lifecycle.submit import Submitted, submit_job
 from jobs.owners import can_operate, teams
+from jobs.pages.draft import keep_draft
 from jobs.pages.fields import moment
 from jobs.pages.form import form_class, payload_of, problems_beside, show_problems
 from jobs.registry import Kind
@@ -81,6 +84,26 @@ class Asking:
         how = HowForm(data, user=request.user)
         return cls(kind, form_class(kind)(data, files), how, secrets.token_urlsafe(16))
 
+    @property
+    def often(self) -> list[BoundField]:
+        """The fields that most people fill in."""
+        return [field for field in self.form.visible_fields() if field.name not in self.rare_names]
+
+    @property
+    def rare(self) -> list[BoundField]:
+        """Those that the payload calls rare: they stand behind a fold."""
+        return [field for field in self.form.visible_fields() if field.name in self.rare_names]
+
+    @property
+    def has_rare_errors(self) -> bool:
+        """Whether the fold has to be open."""
+        return any(field.errors for field in self.rare)
+
+    @property
+    def rare_names(self) -> frozenset[str]:
+        """A form of a kind's own has none."""
+        return getattr(self.form, "rare", frozenset())
+
     def is_valid(self) -> bool:
         """Whether the boxes are filled in well; whether the whole payload fits is judged on submit."""
         is_valid = self.form.is_valid() & self.how.is_valid()
@@ -101,6 +124,17 @@ class Asking:
             show_problems(self.form, error.problems)
         except KeyReused:
             self.refuse_reuse()
+        except Refusal as error:
+            show_problems(self.form, [Problem((), str(error))])
+        return None
+
+    def keep(self, owner: User) -> UUID | None:
+        """The draft that was asked for; None if it was refused, with every problem shown at its field."""
+        try:
+            with transaction.atomic():
+                return keep_draft(self.kind, payload_of(self.form, self.kind, owner), owner)
+        except BadPayload as error:
+            show_problems(self.form, error.problems)
         except Refusal as error:
             show_problems(self.form, [Problem((), str(error))])
         return None

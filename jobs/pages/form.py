@@ -27,8 +27,11 @@ def form_class(kind: Kind) -> type[forms.Form]:
 
 def generated_form(kind: Kind) -> type[forms.Form]:
     files = files_of(kind)
-    fields = {shape.key: field_for(shape, files.get(shape.key)) for shape in shapes_of(kind.payload)}
-    return type("KindForm", (forms.Form,), fields)
+    shapes = shapes_of(kind.payload)
+    fields = {shape.key: field_for(shape, files.get(shape.key)) for shape in shapes}
+    form = type("KindForm", (forms.Form,), fields)
+    form.rare = frozenset(shape.key for shape in shapes if shape.schema.get("rare"))  # type: ignore[attr-defined]
+    return form
 
 
 def payload_of(form: forms.Form, kind: Kind, owner: User) -> Any:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from jobs import handoff, items, results
 from jobs.artifacts import make_link
 from jobs.database import DJANGO
+from jobs.lifecycle import again
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
 from jobs.models.worker import where
@@ -24,9 +25,9 @@ from jobs.owners import can_act, can_operate, can_submit, find_job
 from jobs.pages.answers import page, signed_in
 from jobs.pages.files import IMAGES, SHOWN
 from jobs.pages.timeline import timeline
-from jobs.registry import KINDS
+from jobs.registry import KINDS, Kind
 from jobs.room import FULL_SECONDS
-from jobs.states import REOPENABLE, State
+from jobs.states import REOPENABLE, ItemState, State
 
 LOG_LINES = 200
 """How many of the newest lines the page shows; the rest is one click away."""
@@ -87,10 +88,11 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
     waiting = waiting_reasons([job.id]).get(job.id)
     asked_by = asked_by_whom(job)
     ledger = [(state, number) for state, number in items.counts(job.id).items() if number]
+    kind = KINDS.get(job.kind)
     found: dict[str, Any] = {
         "section": "jobs",
         "job": job,
-        "kind": KINDS.get(job.kind),
+        "kind": kind,
         "waiting": waiting,
         "progress": progress if job.state == State.RUNNING else None,
         "percent": round(progress.fraction * 100) if progress else 0,
@@ -103,7 +105,8 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "where": where(job.holder) if job.holder and can_operate(request.user) else "",
         "lines": lines[:LOG_LINES][::-1],
         "has_more_lines": len(lines) > LOG_LINES,
-        "ledger": ledger,
+        "ledger": [(state, number, worded(kind, state)) for state, number in ledger],
+        "undecided": again.count_undecided(job.id) if job.is_final and ledger else 0,
         "accepted": sum(number for _, number in ledger),
         "payload": pretty(job.payload),
         # A trace shows code, and whatever an exception quoted: that is for who operates it.
@@ -117,6 +120,11 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
     return found | acts(request, job) | {"seen": mark(found)}
 
 
+def worded(kind: Kind | None, state: ItemState) -> str:
+    """What people call an item that stands so."""
+    return kind.item_words.get(state.value, state.value) if kind else state.value
+
+
 def acts(request: HttpRequest, job: Job) -> dict[str, bool]:
     """Which buttons make sense, for this person and now."""
     may_act = can_act(request.user, job)
@@ -125,13 +133,15 @@ def acts(request: HttpRequest, job: Job) -> dict[str, bool]:
         "may_cancel": may_act and not job.is_final and not (job.state == State.RUNNING and job.cancel_asked),
         "may_retry": may_act and job.state in REOPENABLE,
         "may_rerun": can_submit(request.user) and job.is_final and not (kind and kind.is_inner),
+        "may_leave": may_act and job.is_final,
+        "may_do_again": may_act and can_submit(request.user) and job.is_final,
     }
 
 
 def mark(found: dict[str, Any]) -> str:
     """Two looks with the same mark show the same."""
     job, progress, lines = found["job"], found["progress"], found["lines"]
-    seen = [job.version, job.state, found["waiting"], found["ledger"], found["accepted"]]
+    seen = [job.version, job.state, found["waiting"], found["ledger"], found["accepted"], found["undecided"]]
     seen += [progress and progress.updated_at, lines and lines[-1].id]
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 

@@ -23,7 +23,10 @@ def kind_page(request: HttpRequest, name: str) -> HttpResponse:
     if not can_submit(request.user):
         raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
     asking = Asking.read(request, kind)
-    if request.method == "POST" and asking.is_valid():
+    if request.method == "POST" and asking.is_valid() and kind.review and "check" in request.POST:
+        if draft := asking.keep(request.user):  # type: ignore[arg-type]
+            return redirect("draft", draft)
+    elif request.method == "POST" and asking.is_valid():
         scope = f"web:{request.user.pk}:{kind.name}"
         submitted = asking.submit(request.user, scope=scope, door="web")  # type: ignore[arg-type]
         if submitted:

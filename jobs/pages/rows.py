@@ -77,7 +77,10 @@ class RowsField(forms.Field):
     def __init__(
         self, *, columns: Sequence[Shape], cell: Callable[[Shape], forms.Field], **words: Any
     ) -> None:
-        self.cells = {column.key: as_cell(cell(column)) for column in columns}
+        self.cells = {
+            column.key: as_cell(cell(column), has_lines=column.schema.get("multiline") is True)
+            for column in columns
+        }
         labels = {column.key: column.label for column in columns}
         super().__init__(widget=RowsWidget(self.cells, labels), **words)
 
@@ -103,15 +106,18 @@ class RowsField(forms.Field):
         return True
 
 
-def as_cell(field: forms.Field) -> forms.Field:
-    """In a table a choice is a list to open, with nothing chosen at first; pydantic says what is missing."""
+def as_cell(field: forms.Field, *, has_lines: bool = False) -> forms.Field:
+    """In a table a choice is a list to open, with nothing chosen at first; pydantic says what is missing.
+
+    A text has one line unless its field says otherwise.
+    """
     field.required = False
     if isinstance(field, forms.ChoiceField):
         given: Any = field.choices
         field.widget = forms.Select()
         field.choices = [("", "—"), *(pair for pair in given if pair[0] != "")]
         field.initial = None
-    elif isinstance(field.widget, forms.Textarea):
+    elif isinstance(field.widget, forms.Textarea) and not has_lines:
         field.widget = forms.TextInput()
     field.widget.is_required = False
     return field

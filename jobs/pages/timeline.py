@@ -17,6 +17,8 @@ WORDS = {
     "cancel_asked": ("{actor} asked to stop it", "calm"),
     "cancelled": ("Cancelled by {actor}", "calm"),
     "retried": ("{actor} queued it again", "calm"),
+    "again": ("{actor} had the uncertain ones done again", "calm"),
+    "left": ("{actor} left the uncertain ones as they are", "calm"),
     "changed": ("{actor} changed it", "calm"),
 }
 ENDS = {

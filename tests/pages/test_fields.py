@@ -181,3 +181,19 @@ def test_a_kind_may_bring_its_own_form(declare):
         it = forms.IntegerField(label="My own")
 
     assert form_class(declare(Payload, form=Own)) is Own
+
+
+def test_a_cell_of_a_table_has_lines_where_its_field_says_so(declare):
+    class Verse(BaseModel):
+        title: str = ""
+        text: str = Field(default="", json_schema_extra={"multiline": True})
+
+    class Payload(BaseModel):
+        verses: list[Verse] = []
+
+    form = form_class(declare(Payload))({"verses-0-title": "Mill", "verses-0-text": "a\nb"})
+
+    assert 'name="verses-0-text" cols' in form.as_p()
+    assert 'type="text" name="verses-0-title"' in form.as_p()
+    assert form.is_valid()
+    assert form.cleaned_data["verses"] == [{"title": "Mill", "text": "a\nb"}]

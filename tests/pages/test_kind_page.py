@@ -311,3 +311,24 @@ def test_a_nul_deep_in_the_payload_is_refused_too(page, declare):
     assert answer.status_code == 422 and "NUL" in answer.content.decode()
     assert page.post(URL, {"extra": r'{"a": "b\\u0000c"}'}).status_code == 302
     assert Job.objects.get().payload == {"extra": {"a": r"b\u0000c"}}
+
+
+class Seldom(BaseModel):
+    word: str = "hello"
+    number: Annotated[int, AfterValidator(even)] = Field(default=2, json_schema_extra={"rare": True})
+
+
+def test_what_is_seldom_filled_in_stands_behind_a_fold_that_opens_for_its_errors(page, declare):
+    declare(Seldom)
+
+    closed = page.get(URL).content.decode()
+    opened = page.post(URL, {"word": "x", "number": "3"}).content.decode()
+
+    fold = re.search(
+        r'<details class="fold">\s*<summary>More choices</summary>.*?</details>', closed, re.DOTALL
+    )
+    assert fold
+    assert 'name="number"' in fold[0]
+    assert 'name="word"' not in fold[0]
+    assert re.search(r'<details class="fold" open>\s*<summary>More choices</summary>', opened)
+    assert page.post(URL, {"word": "x", "number": "4"}).headers["Location"].startswith("/jobs/")

@@ -11,11 +11,13 @@ from uuid_utils.compat import uuid7
 from jobs.artifacts import make_link, store_upload
 from jobs.mail.unsubscribe import unsubscribe_link
 from jobs.models import Job, Suppression, Webhook, WebhookDelivery
+from jobs.pages.draft import keep_draft
 from jobs.pages.public import make_token
 from jobs.pages.urls import urlpatterns
 from jobs.tokens import make_token as make_mill
 from tests.factories import give, make_group, make_job
 from tests.pages.conftest import at_the_door
+from tests.pages.listed import Listed, Words
 
 pytestmark = pytest.mark.django_db
 HERS = "only-alice-and-her-group-know-this"
@@ -31,6 +33,10 @@ PAGES = {
     "sign-in": ("get", "/sign-in", OK, "302", "302", "302", "302"),
     "sign-out": ("post", "/sign-out", DONE, DONE, DONE, DONE, DONE),
     "kind": ("get", "/kinds/test.form", IN, OK, OK, OK, OK),
+    "draft": ("get", "/drafts/{draft}", IN, NOT, NOT, OK, NOT),
+    "draft-html": ("get", "/drafts/{draft}/html", IN, NOT, NOT, OK, NOT),
+    "draft-lines": ("get", "/drafts/{draft}/lines", IN, NOT, NOT, OK, NOT),
+    "draft-trial": ("post", "/drafts/{draft}/trial", IN, NOT, NOT, DONE, NOT),
     "jobs": ("get", "/jobs", IN, OK, OK, OK, OK),
     "job": ("get", "/jobs/{job}", IN, NOT, OK, OK, OK),
     "job-live": ("get", "/jobs/{job}/live", IN, NOT, OK, OK, OK),
@@ -39,6 +45,8 @@ PAGES = {
     "job-cancel": ("post", "/jobs/{job}/cancel", IN, NOT, NO, DONE, DONE),
     "job-retry": ("post", "/jobs/{job}/retry", IN, NOT, NO, DONE, DONE),
     "job-rerun": ("post", "/jobs/{job}/rerun", IN, NOT, DONE, DONE, DONE),
+    "job-again": ("post", "/jobs/{job}/again", IN, NOT, NO, DONE, DONE),
+    "job-leave": ("post", "/jobs/{job}/leave", IN, NOT, NO, DONE, DONE),
     "artifact": ("get", "{file}", IN, NOT, OK, OK, OK),
     "queues": ("get", "/queues", IN, NOT, NOT, NOT, OK),
     "queue-pause": ("post", "/queues/default/pause", IN, NOT, NOT, NOT, DONE),
@@ -76,6 +84,9 @@ def browsers(submitter: User, operator: User, bob: User, charlie: User) -> dict[
 def objects(submitter: User, declare) -> dict[str, str]:
     declare(Payload)
     declare(Payload, name="test.open", public=True)
+    listed = declare(Listed, name="test.listed", review=Words())
+    words = store_upload(io.BytesIO(HERS.encode()), name="words.txt", owner=submitter)
+    draft = keep_draft(listed, Listed(list=words.id), submitter)
     job = make_job("failed", kind="test.form", owner=submitter, group=make_group(), payload={"word": HERS})
     file = store_upload(io.BytesIO(HERS.encode()), name="in.txt", owner=submitter)
     file.job = job
@@ -87,6 +98,7 @@ def objects(submitter: User, declare) -> dict[str, str]:
     )
     return {
         "job": str(job.id), "file": make_link(file), "token": make_token(job.id), "hook": str(hook.id),
+        "draft": str(draft),
         "delivery": str(delivery.id), "gone": str(suppression.id),
         "leave": unsubscribe_link(submitter.pk, job.id, "ada@example.org").rpartition("/")[2],
         "mill": str(make_mill(submitter, name=HERS, scopes=["read"]).token.id),
@@ -153,6 +165,7 @@ def test_every_page_refuses_the_other_method(browsers, objects):
         "tokens",
         "sign-in",
         "kind",
+        "draft",
         "public-kind",
         "unsubscribe",
         "suppressions",

@@ -1,0 +1,183 @@
+"""The page of a draft: the bad lines of its list, a look at what each would get, the button that sends it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import secrets
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from jobs.artifacts import opener
+from jobs.errors import BadPayload, KeyReused, Refusal
+from jobs.idempotency import Key
+from jobs.lifecycle.submit import submit_job
+from jobs.pages.answers import page, signed_in
+from jobs.pages.asking import HowForm
+from jobs.pages.draft import Opened, open_draft
+from jobs.review import Sample
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; frame-ancestors 'self'; sandbox"
+RISKY = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for a formula at the beginning of a cell."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def draft(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Show what was found; submit it."""
+    found = open_draft(request, id)
+    how = HowForm(request.POST if request.method == "POST" else None, user=request.user)
+    refusal = ""
+    if request.method == "POST" and how.is_valid():
+        try:
+            return redirect("job", send(request, found, how))
+        except KeyReused:
+            refusal = "It was sent before, and that job is on its way."
+        except Refusal as error:
+            refusal = in_words(error)
+    place = place_of(request, found.draft.good)
+    return page(
+        request,
+        "draft.html",
+        {
+            "section": "catalogue",
+            "id": id,
+            "kind": found.kind,
+            "draft": found.draft,
+            "more": found.draft.bad - len(found.draft.lines),
+            "how": how,
+            "key": how.data.get("how-key") or secrets.token_urlsafe(16),
+            "refusal": refusal,
+            "place": place,
+            "before": place - 1,
+            "after": place + 1 if place < found.draft.good else 0,
+            "sample": sample_of(found, place),
+        },
+        status=422 if request.method == "POST" else 200,
+    )
+
+
+@require_safe
+@signed_in
+def draft_html(request: HttpRequest, id: UUID) -> HttpResponse:
+    """The HTML that one of the list would get, for a frame: nothing in it runs, loads or leads anywhere."""
+    found = open_draft(request, id)
+    sample = sample_of(found, place_of(request, found.draft.good))
+    return HttpResponse(
+        sample.html if sample else "",
+        content_type="text/html; charset=utf-8",
+        headers={
+            "Content-Security-Policy": POLICY,
+            "X-Frame-Options": "SAMEORIGIN",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@require_safe
+@signed_in
+def draft_lines(request: HttpRequest, id: UUID) -> HttpResponseBase:
+    """Every bad line, as CSV."""
+    found = open_draft(request, id)
+    rows = (
+        [line.number, harmless(line.shown), line.why]
+        for line in found.review.lines(found.payload, opener(found.payload))
+        if line.why
+    )
+    begun = list(islice(rows, 1))  # what cannot be opened is told before the answer begins
+    disposition = content_disposition_header(True, "bad-lines.csv") or "attachment"
+    return StreamingHttpResponse(
+        written(chain(begun, rows)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"},
+    )
+
+
+@require_POST
+@signed_in
+def draft_trial(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Send what one of the list would get to the person who asks."""
+    found = open_draft(request, id)
+    address = getattr(request.user, "email", "")
+    place = place_of(request, found.draft.good)
+    if not address:
+        text = "Your account has no mail address to send a test to. Ask an admin to enter it."
+        messages.warning(request, text, fail_silently=True)
+        return redirect("draft", id)
+    payload = found.review.trial(found.payload, place, address)
+    try:
+        job = submit_job(found.kind.name, payload, owner=request.user, door="web").id  # type: ignore[arg-type]
+    except Refusal as error:
+        messages.error(request, f"The test was not sent: {in_words(error)}", fail_silently=True)
+        return redirect("draft", id)
+    messages.success(request, f"A test is on its way to {address}.", fail_silently=True)
+    return redirect("job", job)
+
+
+def send(request: HttpRequest, found: Opened, how: HowForm) -> UUID:
+    """Submit it, once however often the button is pressed."""
+    key = Key(f"web:{request.user.pk}:draft:{found.id}", "send")
+    with transaction.atomic():
+        submitted = submit_job(
+            found.kind.name,
+            found.payload,
+            owner=request.user,  # type: ignore[arg-type]
+            key=key,
+            door="web",
+            **how.chosen(),
+        )
+    if submitted.replayed:
+        messages.info(request, "You had sent this already: here is its job.", fail_silently=True)
+    return submitted.id
+
+
+def place_of(request: HttpRequest, most: int) -> int:
+    """Which of the list to look at, from 1."""
+    data = request.POST if request.method == "POST" else request.GET
+    asked = data.get("place", "")
+    return min(max(int(asked), 1), most) if asked.isdecimal() and len(asked) < 10 else 1
+
+
+def sample_of(found: Opened, place: int) -> Sample | None:
+    """What that one would get."""
+    return found.review.sample(found.payload, opener(found.payload), place) if found.draft.good else None
+
+
+def in_words(error: Refusal) -> str:
+    """What is wrong; of many problems the first."""
+    if not isinstance(error, BadPayload):
+        return str(error)
+    more = len(error.problems) - 3
+    said = "; ".join(problem.why for problem in islice(error.problems, 3))
+    return f"{said}; and {more} more." if more > 0 else said
+
+
+def written(rows: Iterator[list[Any]]) -> Iterator[str]:
+    """Rows as the lines of a CSV file that spreadsheets read as UTF-8."""
+    buffer = io.StringIO()
+    write = csv.writer(buffer).writerow
+    buffer.write("\ufeff")
+    write(["line", "content", "problem"])
+    for row in rows:
+        write(row)
+        if buffer.tell() > 16_000:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def harmless(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(RISKY) else text

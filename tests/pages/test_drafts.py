@@ -1,0 +1,215 @@
+"""Check before sending: what is wrong with a list, what each would get, and only then the button."""
+
+import csv
+import io
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from jobs.artifacts import delete_files, store_upload
+from jobs.models import Artifact, Item, Job
+from jobs.pages import draft as draft_module
+from tests.pages.conftest import at_the_door
+from tests.pages.listed import Listed, Words, entries
+
+pytestmark = pytest.mark.django_db
+URL = "/kinds/test.listed"
+
+
+@pytest.fixture(autouse=True)
+def kind(declare):
+    return declare(Listed, name="test.listed", review=Words(), entries=entries)
+
+
+def check(page, *words: str, **fields: str):
+    content = "".join(f"{word}\n" for word in words).encode()
+    asked = {"list": SimpleUploadedFile("words.txt", content), "greeting": "Hello", "check": "1"}
+    return page.post(URL, asked | fields)
+
+
+def test_a_form_is_checked_and_nothing_is_submitted(page):
+    answer = check(page, "ada", "bad one", "bob")
+
+    shown = page.get(answer.headers["Location"]).content.decode()
+    assert not Job.objects.exists()
+    assert "<strong>2</strong> good lines<" in shown
+    assert "<strong>1</strong> bad line<" in shown
+    assert "<code>bad one</code></td><td>Is bad.</td>" in shown
+    assert "Send to" not in shown
+
+
+def test_a_good_draft_is_sent_once_however_often_one_presses(page):
+    where = check(page, "ada", "bob").headers["Location"]
+
+    first, second = page.post(where), page.post(where)
+
+    job = Job.objects.get()
+    assert first.headers["Location"] == second.headers["Location"] == f"/jobs/{job.id}"
+    assert list(Item.objects.order_by("id").values_list("key", flat=True)) == ["ada", "bob"]
+
+
+def test_the_fold_of_a_draft_says_when(page):
+    where = check(page, "ada").headers["Location"]
+
+    wrong = page.post(where, {"how-run_at": "never"})
+    page.post(where, {"how-run_at": "2099-01-01T10:00:00"})
+
+    assert wrong.status_code == 422
+    assert Job.objects.get().state == "scheduled"
+
+
+def test_a_draft_with_a_bad_line_cannot_be_sent(page):
+    where = check(page, "ada", "bad").headers["Location"]
+
+    answer = page.post(where)
+
+    assert answer.status_code == 422
+    assert "line 2: is bad" in answer.content.decode()
+    assert not Job.objects.exists()
+
+
+def test_each_of_the_list_can_be_looked_at(page):
+    where = check(page, "ada", "bad", "bob").headers["Location"]
+
+    shown = {
+        place: page.get(where, {"place": place}).content.decode() for place in ("1", "2", "9", "-1", "x")
+    }
+
+    assert "<strong>Hello ada</strong>" in shown["1"]
+    assert "<strong>Hello bob</strong>" in shown["2"]
+    assert "line 3" in shown["2"]
+    assert "<strong>Hello bob</strong>" in shown["9"], "beyond the end is the last"
+    assert shown["-1"].count("Hello ada") == shown["x"].count("Hello ada") == 2
+
+
+def test_html_is_shown_in_a_frame_where_nothing_runs(page):
+    where = check(page, "ada").headers["Location"]
+
+    answer = page.get(f"{where}/html", {"place": "1"})
+
+    assert answer.content.decode() == "<b>Hello ada</b><script>1</script>"
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert policy.endswith("; sandbox")
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    shown = page.get(where)
+    assert 'sandbox=""' in shown.content.decode()
+    assert "frame-src 'self'" in shown.headers["Content-Security-Policy"]
+    assert "<script>1</script>" not in shown.content.decode()
+
+
+def test_every_bad_line_is_in_the_file_and_no_cell_is_a_formula(page, monkeypatch):
+    monkeypatch.setattr(draft_module, "SHOWN", 1)
+    where = check(page, "ada", "bad,one", "=bad()", *["bad"] * 2_000).headers["Location"]
+
+    answer = page.get(f"{where}/lines")
+
+    content = b"".join(answer.streaming_content).decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(content)))
+    assert rows[:3] == [
+        ["line", "content", "problem"],
+        ["2", "bad,one", "is bad"],
+        ["3", "'=bad()", "is bad"],
+    ]
+    assert len(rows) == 2_003
+    assert page.get(where).content.decode().count("Is bad.") == 1
+
+
+def test_a_test_goes_to_the_person_who_asks(page, submitter):
+    where = check(page, "ada", "bob").headers["Location"]
+    submitter.email = ""
+    submitter.save()
+
+    without = page.post(f"{where}/trial", {"place": "2"})
+    submitter.email = "alice@example.org"
+    submitter.save()
+    answer = page.post(f"{where}/trial", {"place": "2"})
+
+    job = Job.objects.get()
+    assert without.headers["Location"] == where
+    assert answer.headers["Location"] == f"/jobs/{job.id}"
+    assert job.payload["to"] == "2 alice@example.org"
+
+
+def test_a_test_that_is_refused_says_why(page, submitter):
+    submitter.email = "alice@example.org"
+    submitter.save()
+    where = check(page, "ada", "bad").headers["Location"]
+
+    answer = page.post(f"{where}/trial", follow=True)
+
+    assert "The test was not sent: line 2: is bad" in answer.content.decode()
+    assert not Job.objects.exists()
+
+
+def test_a_list_that_cannot_be_read_is_refused_at_its_field(page):
+    answer = check(page, "ada", "unreadable")
+
+    assert answer.status_code == 422
+    assert "Line 2: is unreadable" in answer.content.decode()
+    assert not Artifact.objects.exists(), "a refused form leaves nothing behind"
+
+
+def test_what_cannot_be_written_for_one_is_said(page):
+    where = check(page, "ada", greeting="").headers["Location"]
+
+    assert "It cannot be written for this one: has no greeting." in page.get(where).content.decode()
+
+
+def test_a_draft_is_nobody_elses(page, charlie):
+    where = check(page, "ada").headers["Location"]
+
+    answers = [at_the_door(charlie).get(where), at_the_door(charlie).post(where)]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+
+
+def test_a_draft_that_lost_its_list_says_so(page):
+    where = check(page, "ada").headers["Location"]
+    delete_files(Artifact.objects.filter(name="words.txt").values_list("path", flat=True))
+
+    answers = [page.get(where), page.post(where), page.get(f"{where}/lines")]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
+    assert all("is missing in the storage" in answer.content.decode() for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        b"{}",
+        b"not json",
+        json.dumps({"draft_of": "test.ok", "payload": {}, "good": 1, "bad": 0, "lines": []}).encode(),
+        json.dumps({"draft_of": "test.no", "payload": {}, "good": 1, "bad": 0, "lines": []}).encode(),
+    ],
+    ids=["empty", "no-json", "kind-without-review", "unknown-kind"],
+)
+def test_an_upload_that_is_no_draft_is_not_found(page, submitter, made_up):
+    file = store_upload(io.BytesIO(made_up), name="x.json", owner=submitter)
+
+    assert page.get(f"/drafts/{file.id}").status_code == 404
+
+
+def test_a_made_up_draft_cannot_name_anothers_list(page, submitter, charlie):
+    theirs = store_upload(io.BytesIO(b"secret\n"), name="words.txt", owner=charlie)
+    forged = {
+        "draft_of": "test.listed",
+        "payload": {"list": str(theirs.id)},
+        "good": 1,
+        "bad": 0,
+        "lines": [],
+    }
+    file = store_upload(io.BytesIO(json.dumps(forged).encode()), name="x.json", owner=submitter)
+
+    answers = [page.get(f"/drafts/{file.id}"), page.post(f"/drafts/{file.id}")]
+
+    assert [answer.status_code for answer in answers] == [410, 410]
+    assert not Job.objects.exists()
+
+
+def test_a_kind_without_a_review_has_no_such_button(page, declare):
+    declare(Listed)
+
+    assert 'name="check"' not in page.get("/kinds/test.form").content.decode()
+    assert 'name="check"' in page.get(URL).content.decode()
