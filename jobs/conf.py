@@ -89,6 +89,8 @@ class Conf:
     """How long an endpoint's old secret signs beside the new one."""
     webhooks_per_owner: int = 20
     """How many endpoints one owner may have."""
+    campaign_recipients: int = 1_000_000
+    """How many recipients one campaign may have."""
     keep_delivery_days: float = 14
     """How long the delivery log of webhooks is kept."""
     unsubscribe_days: float = 730

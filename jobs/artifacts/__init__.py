@@ -8,7 +8,7 @@ from jobs.artifacts.expiry import delete_artifacts, expired_artifacts, forget
 from jobs.artifacts.field import ArtifactField, ArtifactId, artifact_fields, artifact_ids, files_of
 from jobs.artifacts.links import make_link, open_link
 from jobs.artifacts.results import Artifacts, Saved, discard, publish
-from jobs.artifacts.storage import delete_files, open_file, open_upload
+from jobs.artifacts.storage import delete_files, open_file
 from jobs.artifacts.sweep import orphan_files, sweep_files
 from jobs.artifacts.uploads import store_upload
 from jobs.artifacts.uses import check_uses, drop_uses, opener, record_uses
@@ -31,7 +31,6 @@ __all__ = [
     "make_link",
     "open_file",
     "open_link",
-    "open_upload",
     "opener",
     "orphan_files",
     "publish",

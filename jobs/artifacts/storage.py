@@ -16,11 +16,9 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 
 from jobs.artifacts.sniff import HEAD_BYTES
-from jobs.database import DJANGO, Database
 
 UPLOADS = "uploads"
 RESULTS = "results"
-PATH = "SELECT path FROM millrace_artifact WHERE id = %(id)s"
 CHUNK_BYTES = 256 * 1024
 NAME_CHARACTERS = 150
 
@@ -63,14 +61,6 @@ def keep(area: str, artifact: UUID, content: IO[bytes]) -> str:
 def open_file(path: str) -> File[Any]:
     """The stored file, open for reading; raises FileNotFoundError."""
     return default_storage.open(path, "rb")
-
-
-def open_upload(artifact: UUID, *, db: Database = DJANGO) -> File[Any]:
-    """The content of a file whose use was checked, open for reading; raises FileNotFoundError."""
-    rows = db.rows(PATH, {"id": artifact})
-    if not rows:
-        raise FileNotFoundError(str(artifact))
-    return open_file(rows[0][0])
 
 
 def delete_files(paths: Iterable[str]) -> int:

@@ -4,20 +4,22 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from io import BytesIO
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from jobs import items
-from jobs.artifacts import delete_files, store_upload
+from jobs.artifacts import opener, store_upload
+from jobs.conf import Conf
 from jobs.errors import BadPayload, Cancelled, Failed, Rejected
+from jobs.lifecycle.again import do_again
 from jobs.lifecycle.submit import submit_job
-from jobs.models import Artifact, Item, Job
+from jobs.models import Item, Job
 from jobs.registry import KINDS, Kind
-from jobs.states import ItemState
+from jobs.states import ItemState, State
 from tests.engines.mail.reading import read, shown
+from tests.factories import moved_to
 from tests.kinds.dying import Died, dies_after
 from tests.running import accept, lose, make_context, run
 from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
@@ -222,24 +224,28 @@ def test_who_needs_more_than_the_server_offers_is_told_apart(kind: Kind, mill: S
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"text": "{% load x %}"}, "write a variable as"), ({"text": "{{ a.b }}"}, "write a variable as"),
-        ({"subject": "{{ name"}, "write a variable as"),
-        ({"text": "{{ town }}"}, "guest00@example.org: there is no value for town"),
+        ({"text": "{% load x %}"}, "text, line 1: there is no tag 'load' here"),
+        ({"text": "{{ a.b }}"}, "guest00@example.org: it has no value for a.b"),
+        ({"subject": "{{ name"}, "never closed"),
+        ({"text": "{{ town }}"}, "guest00@example.org: it has no value for town"),
+        ({"html": "{{ town }}"}, "guest00@example.org: it has no value for town"),
         ({"subject": "a\r\nBcc: x@example.org"}, "control character"),
-        (
-            {"recipients": [{"to": "a@b.de", "values": {"x": "a\nb"}}], "subject": "{{ x }}", "text": "x"},
-            "a@b.de: the subject contains a line break",
-        ),
         ({"recipients": [{"to": "ada@example.org", "name": "A\r\nB"}]}, "control character"),
         ({"recipients": [{"to": "ada@example.org", "values": {"a b": 1}}]}, "values"),
         ({"recipients": [{"to": "ada@example.org", "values": {"a": [1]}}]}, "values"),
         ({"recipients": [{"to": "ada@example.org\nRCPT TO:<b@c.de>"}]}, "control character"),
-        ({"recipients": []}, "give a file, or recipients"), ({"button": "Go"}, "belong together"),
+        ({"recipients": []}, "give a file, or recipients"),
+        ({"file": "01a2239d-dfa5-70d4-ae97-77f1b13e7b3b"}, "give a file, or recipients"),
+        ({"button": "Go"}, "belong together"),
         ({"button": "Go", "link": "javascript:alert(1)"}, "link"),
+        ({"button": "Go", "link": "https://example.org/a b"}, "link: Value error, has a blank"),
+        ({"button": "Go", "link": "https://example.org/", "html": "x"}, "put it into the HTML"),
+        ({"translations": [{"language": "", "subject": "s", "text": "t"}]}, "language"),
+        ({"language": "de", "translations": [{"language": "DE", "subject": "s", "text": "t"}]}, "once"),
     ],
     ids=[
-        "tag", "attribute", "open", "no-value", "subject", "value", "name", "variable", "list", "address",
-        "nobody", "button", "link",
+        "tag", "attribute", "open", "no-value", "html", "subject", "name", "variable", "nested", "address",
+        "nobody", "both", "button", "link", "blank", "two-layouts", "no-language", "language-twice",
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_before_anything_is_sent(
@@ -254,88 +260,6 @@ def test_many_problems_are_told_in_part(kind: Kind) -> None:
         kind.validate(mailing(50, text="{{ town }}"))
 
     assert "guest20" not in str(refused.value)
-
-
-def upload(owner: User, text: str, name: str = "guests.csv") -> str:
-    return str(store_upload(BytesIO(text.encode()), name=name, owner=owner).id)
-
-
-def submit(owner: User, file: str, **fields: Any) -> UUID:
-    texts = {"subject": "Hello {{ name|default:'friend' }}".replace("'", '"'), "text": "{{ sacks }} sacks"}
-    return submit_job("email.campaign", {"file": file} | texts | fields, owner=owner).id
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("guests.csv", "to,name,sacks\nada@example.org,Ada,3\nbob@Example.org,,12\nada@example.org,Ada,4\n"),
-        ("guests.json", '[{"to": "ada@example.org", "name": "Ada", "values": {"sacks": 3}},\n'
-                        '{"to": "bob@example.org", "values": {"sacks": 12}}]'),
-    ],
-    ids=["csv", "json"],
-)  # fmt: skip
-def test_a_list_from_a_file_is_in_the_ledger_when_the_job_is_accepted(
-    kind: Kind, alice: User, rung: list[str], name: str, text: str
-) -> None:
-    job = submit(alice, upload(alice, text, name))
-
-    assert list(Item.objects.filter(job=job).order_by("id").values_list("key", "state")) == [
-        ("ada@example.org", "pending"), ("bob@example.org", "pending"),
-    ]  # fmt: skip
-    assert str(Item.objects.get(key="ada@example.org").given["values"]["sacks"]) == "3"
-
-
-def test_every_bad_row_of_a_file_is_listed_by_its_line_and_nothing_is_accepted(
-    alice: User, rung: list[str]
-) -> None:
-    text = (
-        "to,name,sacks\nada@example.org,Ada,3\nnobody,,1\nbob@example.org,,\n"
-        'eve@example.org,,4,5\ndan@example.org,"D\nan",6\n'
-    )
-
-    with pytest.raises(BadPayload) as refused:
-        submit(alice, upload(alice, text))
-
-    told = {problem.where: problem.why for problem in refused.value.problems}
-    assert list(told) == [("file", 3), ("file", 4), ("file", 5), ("file", 7)]
-    assert "is not a mail address" in told["file", 3]
-    assert told["file", 4] == "there is no value for sacks, and no default"
-    assert "4 cells under 3 columns" in told["file", 5]
-    assert "control character" in told["file", 7]
-    assert not Job.objects.exists()
-    assert not Item.objects.exists()
-
-
-def test_a_file_of_nothing_but_bad_rows_tells_as_many_as_somebody_may_read(
-    alice: User, rung: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("workers.kinds.campaign.TOLD", 3)
-
-    with pytest.raises(BadPayload) as refused:
-        submit(alice, upload(alice, "to\n" + "nobody\n" * 10))
-
-    assert [str(problem) for problem in refused.value.problems][3:] == ["file: 7 more rows cannot be sent to"]
-
-
-def test_a_file_that_lists_nobody_is_refused(alice: User, rung: list[str]) -> None:
-    with pytest.raises(BadPayload, match="file: lists nobody"):
-        submit(alice, upload(alice, "to,sacks\n"))
-
-
-def test_a_file_whose_content_is_gone_is_refused(alice: User, rung: list[str]) -> None:
-    file = upload(alice, "to,sacks\nada@example.org,1\n")
-    delete_files([Artifact.objects.get(pk=file).path])
-
-    with pytest.raises(BadPayload, match="file: is gone"):
-        submit(alice, file)
-
-
-@pytest.mark.parametrize(
-    "given", [{}, {"file": str(UUID(int=7)), "recipients": [{"to": "ada@example.org"}]}], ids=["none", "both"]
-)
-def test_it_is_a_file_or_recipients(kind: Kind, given: dict[str, Any]) -> None:
-    with pytest.raises(BadPayload, match="give a file, or recipients, and not both"):
-        kind.validate({"subject": "Hi", "text": "Hi"} | given)
 
 
 def test_every_poll_accounts_for_everybody(
@@ -356,3 +280,137 @@ def test_every_poll_accounts_for_everybody(
     assert [sum(counts.values()) for counts in polls] == [45] * 3
     assert [counts[ItemState.DOING] for counts in polls] == [20, 20, 5]
     assert [counts[ItemState.DONE] for counts in polls] == [0, 20, 40]
+
+
+LIST = """email,name,language,sacks
+ada@example.org,Ada,de,3
+bob@example.org,Bob,,12
+"""
+
+
+def listed(owner: User, content: str = LIST, **fields: Any) -> dict[str, Any]:
+    file = store_upload(BytesIO(content.encode()), name="guests.csv", owner=owner)
+    texts = {"subject": "Hello {{ name }}", "text": "You have {{ sacks }} sack{{ sacks|pluralize }}."}
+    return {"file": str(file.id), **texts} | fields
+
+
+def test_a_list_from_a_file_reaches_everybody_on_it(kind: Kind, mill: ScriptedServer, alice: User) -> None:
+    job = accept(kind, listed(alice), alice)
+
+    result = run(kind, job)
+
+    assert result.values["done"] == 2
+    back = [read(taken.content) for taken in mill.taken]
+    assert [letter["To"] for letter in back] == ["Ada <ada@example.org>", "Bob <bob@example.org>"]
+    assert [shown(letter, "plain").split("\n")[0] for letter in back] == [
+        "You have 3 sacks.", "You have 12 sacks.",
+    ]  # fmt: skip
+
+
+def test_each_reads_their_own_language_and_html(kind: Kind, mill: ScriptedServer, alice: User) -> None:
+    german = {
+        "language": "de", "subject": "Hallo {{ name }}", "text": "{{ sacks }} Säcke",
+        "html": "<b>{{ name }}</b>",
+    }  # fmt: skip
+
+    run(kind, accept(kind, listed(alice, language="en", translations=[german]), alice))
+
+    ada, bob = [read(taken.content) for taken in mill.taken]
+    assert (ada["Subject"], bob["Subject"]) == ("Hallo Ada", "Hello Bob")
+    assert shown(ada, "html").strip() == "<b>Ada</b>"
+    assert shown(ada, "plain").strip() == "3 Säcke"
+
+
+def test_a_list_with_bad_lines_is_refused_with_each_of_them(kind: Kind, alice: User) -> None:
+    content = "email,sacks\nada@example.org,3\nnobody,1\nADA@example.org,3\nbob@example.org,\n"
+
+    with pytest.raises(BadPayload) as refused:
+        submit_job(kind.name, listed(alice, content, subject="Hi"), owner=alice)
+
+    assert [problem.why for problem in refused.value.problems] == [
+        "line 3: 'nobody' is not a mail address; one looks like name@example.org",
+        "line 4: is a duplicate of line 2",
+        "line 5: has no value for sacks",
+    ]
+    assert {problem.where for problem in refused.value.problems} == {("file",)}
+    assert not Job.objects.exists()
+    assert not Item.objects.exists()
+
+
+def test_of_very_many_bad_lines_some_are_told_and_the_rest_counted(
+    kind: Kind, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engines.campaign.TOLD", 3)
+
+    with pytest.raises(BadPayload, match="and 97 more; check the form to see them all"):
+        submit_job(kind.name, listed(alice, "email,name\n" + "x,y\n" * 100), owner=alice)
+
+
+def test_a_list_has_no_more_recipients_than_the_setting_allows(
+    kind: Kind, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engines.campaign.conf", lambda: Conf(campaign_recipients=1))
+
+    with pytest.raises(BadPayload, match="there are more than 1 recipients"):
+        submit_job(kind.name, listed(alice), owner=alice)
+
+
+def test_a_test_goes_to_one_address_with_the_values_of_another(
+    kind: Kind, mill: ScriptedServer, alice: User
+) -> None:
+    job = accept(kind, listed(alice, test_to="me@example.net", test_of=2, text="For {{ email }}"), alice)
+
+    run(kind, job)
+
+    [taken] = mill.taken
+    assert mill.recipients == ["me@example.net"]
+    assert shown(read(taken.content), "plain").startswith("For bob@example.org\n")
+    with pytest.raises(BadPayload, match="the list has no 3"):
+        submit_job(kind.name, listed(alice, test_to="me@example.net", test_of=3), owner=alice)
+
+
+def test_the_doubtful_ones_are_sent_to_again_under_their_old_id_when_a_person_says_so(
+    kind: Kind, mill: ScriptedServer, alice: User, rung: list[str]
+) -> None:
+    mill.script["DOT"] = ["250 OK, then HANG UP", "250 OK"]
+    job = accept(kind, listed(alice), alice)
+    run(kind, job)
+    assert states(job) == {"done": 1, "uncertain": 1}
+    Job.objects.filter(pk=job.pk).update(
+        state="succeeded", holder=None, lease=None, **moved_to(State.SUCCEEDED)
+    )
+    mill.script.clear()
+
+    new = do_again(Job.objects.get(pk=job.pk), owner=alice, actor="alice", door="web")
+    Job.objects.filter(pk=new).update(state="running", **moved_to(State.RUNNING))
+    run(kind, Job.objects.get(pk=new))
+
+    ids = [message_from_bytes(taken.content, policy=policy.default)["Message-ID"] for taken in mill.taken]
+    assert mill.recipients == ["ada@example.org", "bob@example.org", "ada@example.org"]
+    assert ids[0] == ids[2]
+
+
+def test_the_pages_see_what_is_sent(kind: Kind, mill: ScriptedServer, alice: User) -> None:
+    payload = kind.validate(listed(alice, html="<p>{{ name }}</p>"))
+    assert kind.review
+
+    sample = kind.review.sample(payload, opener(payload), 1)
+    run(kind, accept(kind, payload, alice))
+
+    back = read(mill.taken[0].content)
+    assert sample
+    assert (sample.to, sample.subject) == (back["To"], back["Subject"])
+    assert sample.html == shown(back, "html").strip() == "<p>Ada</p>"
+    assert sample.text == shown(back, "plain").strip()
+    assert kind.review.sample(payload, opener(payload), 3) is None
+
+
+def test_the_pages_see_every_line(kind: Kind, alice: User) -> None:
+    payload = kind.validate(listed(alice, LIST + "nobody,,,\n"))
+    assert kind.review
+
+    lines = list(kind.review.lines(payload, opener(payload)))
+
+    assert [(line.number, line.shown, bool(line.why)) for line in lines] == [
+        (2, "ada@example.org", False), (3, "bob@example.org", False), (4, "nobody", True),
+    ]  # fmt: skip

@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, field_validator, model_validator
 
-from jobs.artifacts import ArtifactField, open_upload
-from jobs.errors import BadPayload, Problem, Rejected
-from jobs.registry import Declared, Result, bad_payload, job_kind
+from jobs.artifacts import ArtifactField
+from jobs.errors import Rejected
+from jobs.registry import Result, job_kind
 from jobs.retry import Retry
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.addresses import Address, HeaderText, check_text
-from workers.engines.mail import pattern, recipients, writable
-from workers.engines.mail.writable import Unwritable
+from workers.engines.campaign import CampaignReview, entries
+from workers.engines.recipients import Charset
+from workers.engines.wording import BadWording, Unfilled, Variant, Wording
 
 if TYPE_CHECKING:
     from jobs.items import ClaimedItem
 
-KIND = "email.campaign"
+LISTS = ("text/*", "application/json", "application/octet-stream")
+"""Octets: a text in an older charset looks like that until its charset is told."""
+RARE: dict[str, JsonValue] = {"rare": True}
 MOST = 5_000
-MEGABYTE = 1024 * 1024
-TOLD = 1_000
-"""So many bad rows of a file are listed; the others are counted."""
 TRIES = 6
 """So often a recipient may be put off (greylisting, a full mailbox)."""
 PROBLEMS = 20
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-LINK = r"^https?://[^\s<>\"\x00-\x1f\x7f]+$"
+LINK = r"^https?://[^<>\"\x00-\x1f\x7f]+$"
 
 
-def check_pattern(text: str) -> str:
-    """Text whose every pair of braces is a variable."""
-    try:
-        pattern.parse(text, field="text")
-    except Unwritable as error:
-        raise ValueError(error.why) from None
-    return text
+def check_link(link: str) -> str:
+    """A link has no blanks outside of its variables."""
+    if re.search(r"\s", re.sub(r"\{\{.*?\}\}", "", link)):
+        raise ValueError("has a blank; write %20 for it")
+    return link
 
 
 Text = Annotated[str, AfterValidator(check_text)]
@@ -63,42 +61,80 @@ class Listed(BaseModel, extra="forbid"):
         return {"email": self.to} | ({"name": self.name} if self.name else {}) | self.values
 
 
-ListFile = Annotated[UUID, ArtifactField(accept=("text/*", "application/json"), max_bytes=100 * MEGABYTE)]
+class Translation(BaseModel, extra="forbid"):
+    """The same mail for who asks for another language."""
+
+    language: str = Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35, title="Language")
+    subject: HeaderText = Field(title="Subject")
+    text: Text = Field(min_length=1, max_length=50_000, title="Text", json_schema_extra={"multiline": True})
+    html: Text = Field(default="", max_length=200_000, title="HTML", json_schema_extra={"multiline": True})
+    button: HeaderText | None = Field(default=None, title="Button")
 
 
 class Payload(BaseModel, extra="forbid"):
-    """One text, and who gets it: from a file, or listed here."""
+    """One text, and who gets it."""
 
-    file: ListFile | None = Field(
+    file: Annotated[UUID, ArtifactField(accept=LISTS)] | None = Field(
         default=None,
         title="List",
-        description="CSV with a column named to or email, or JSON objects. Each address gets one mail.",
+        description="CSV, whose first line names the columns (one of them email), or JSON. Each column is a"
+        " variable; name and language are known by these names.",
+    )
+    charset: Charset = Field(
+        default="auto",
+        title="Charset of the list",
+        description="Only for a list that is not UTF-8 and has no byte order mark.",
+        json_schema_extra=RARE,
     )
     recipients: list[Listed] = Field(
         default_factory=list,
         max_length=MOST,
         title="Or recipients",
-        description=f"Up to {MOST:,}, instead of a file.",
+        description="Instead of a list. Each address gets one mail.",
+        json_schema_extra=RARE,
     )
-    subject: Annotated[HeaderText, AfterValidator(check_pattern)] = Field(
+    subject: HeaderText = Field(
         title="Subject", description='Variables as in the text: Hello {{ name|default:"friend" }}'
     )
-    text: Annotated[Text, AfterValidator(check_pattern)] = Field(
+    text: Text = Field(
         min_length=1,
         max_length=50_000,
         title="Text",
-        description="{{ email }}, {{ name }} and each recipient's own values may stand in it.",
+        description="{{ email }} and the columns of the list may stand in it, and"
+        " {% if … %}, {% for … %}; it is always sent, and has to do without HTML.",
         json_schema_extra={"multiline": True},
     )
-    button: Annotated[HeaderText, AfterValidator(check_pattern)] | None = Field(
+    html: Text = Field(
+        default="",
+        max_length=200_000,
+        title="HTML",
+        description="Empty: the text in the layout of this installation.",
+        json_schema_extra={"multiline": True},
+    )
+    button: HeaderText | None = Field(
         default=None, title="Button", description="What a button under the text says, if there is one."
     )
-    link: Annotated[str, AfterValidator(check_pattern)] | None = Field(
+    link: Annotated[str, AfterValidator(check_link)] | None = Field(
         default=None,
         max_length=2000,
         pattern=LINK,
         title="Link",
-        description="Where the button leads: https://…; a variable without blanks, as in ?id={{id}}.",
+        description="Where the button leads: https://…, with variables as in ?id={{ id }}.",
+    )
+    language: str = Field(
+        default="",
+        pattern=r"^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*)?$",
+        max_length=35,
+        title="Language",
+        description="That of the text above, such as en; it goes to all whose own is not below.",
+        json_schema_extra=RARE,
+    )
+    translations: list[Translation] = Field(
+        default_factory=list,
+        max_length=50,
+        title="Other languages",
+        description="For recipients with that language.",
+        json_schema_extra=RARE,
     )
     reply_to: Address | None = Field(
         default=None, title="Answers go to", description="Empty: to the sender of this installation."
@@ -107,6 +143,20 @@ class Payload(BaseModel, extra="forbid"):
         default=False,
         title="Send doubtful ones again",
         description="Where nobody knows whether a mail was taken: risk a second one rather than none.",
+        json_schema_extra=RARE,
+    )
+    test_to: Address | None = Field(
+        default=None,
+        title="Only a test, to",
+        description="One mail to this address, as one of the list would get it; nobody else is sent to.",
+        json_schema_extra=RARE,
+    )
+    test_of: int = Field(
+        default=1,
+        ge=1,
+        title="Test with no.",
+        description="Which of the list, from 1.",
+        json_schema_extra=RARE,
     )
 
     @field_validator("recipients")
@@ -119,115 +169,67 @@ class Payload(BaseModel, extra="forbid"):
 
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:
+        if (self.file is None) == (not self.recipients):
+            raise ValueError("give a file, or recipients, and not both")
         if bool(self.button) != bool(self.link):
             raise ValueError("button and link belong together: give both or neither")
-        if bool(self.file) == bool(self.recipients):
-            raise ValueError("give a file, or recipients, and not both")
-        needs = Needs.of(self.patterns)
-        wrong = [f"{each.to}: {why}" for each in self.recipients if (why := needs.unmet(each))]
+        if self.html and self.button:
+            raise ValueError("a button belongs to the layout of this installation: put it into the HTML")
+        try:
+            wording = self.wording
+        except BadWording as error:
+            raise ValueError(str(error)) from None
+        wrong = [
+            f"{each.to}: it {why}" for each in self.recipients if (why := objection(wording, each.known))
+        ]
         if wrong:
             more = f"; and {len(wrong) - PROBLEMS} more" if len(wrong) > PROBLEMS else ""
             raise ValueError("; ".join(wrong[:PROBLEMS]) + more)
         return self
 
-    @property
-    def patterns(self) -> dict[str, pattern.Pattern]:
-        """Its texts, with their variables."""
-        found = {"subject": self.subject, "text": self.text, "button": self.button}
-        parsed = {name: pattern.parse(text, field=name) for name, text in found.items() if text}
-        return parsed | ({"link": pattern.parse_link(self.link, field="link")} if self.link else {})
+    @cached_property
+    def wording(self) -> Wording:
+        """Its texts in all languages, understood; raises BadWording."""
+        first = Variant(
+            subject=self.subject, text=self.text, html=self.html, button=self.button or "",
+            link=self.link or "", language=self.language,
+        )  # fmt: skip
+        others = [
+            Variant(
+                subject=each.subject, text=each.text, html=each.html, button=each.button or "",
+                link=(self.link or "") if each.button else "", language=each.language,
+            )
+            for each in self.translations
+        ]  # fmt: skip
+        return Wording([first, *others])
 
 
-class Needs(NamedTuple):
-    """What these texts ask of a recipient."""
-
-    variables: frozenset[str]
-    subject: pattern.Pattern
-
-    @classmethod
-    def of(cls, texts: Mapping[str, pattern.Pattern]) -> Self:
-        return cls(frozenset().union(*(text.required for text in texts.values())), texts["subject"])
-
-    def unmet(self, listed: Listed) -> str:
-        """What stands against writing to this recipient; empty if nothing does."""
-        known = listed.known
-        if missing := sorted(self.variables - known.keys()):
-            return f"there is no value for {', '.join(missing)}, and no default"
-        try:
-            writable.line("subject", self.subject.fill(known))
-        except Unwritable as error:
-            return f"the {error.field} {error.why}"
-        return ""
-
-
-def declare(payload: Payload) -> Iterator[Declared]:
-    """A row of the ledger for each recipient, with what is said to them alone.
-
-    Raises BadPayload, after the last, with every row of the file that cannot be sent to.
-    """
-    for each in payload.recipients or from_file(payload):
-        yield Declared(each.to, {"name": each.name or "", "values": each.known})
-
-
-def from_file(payload: Payload) -> Iterator[Listed]:
-    """The recipients of the file, as long as none is bad; all are read, and the bad ones told."""
-    assert payload.file is not None
-    needs, problems, count = Needs.of(payload.patterns), list[Problem](), 0
-    with opened(payload.file) as file:
-        for row in recipients.read(file):
-            count += 1
-            found = understood(row, needs)
-            if isinstance(found, str):
-                problems.append(Problem(("file", row.line), found))
-            elif not problems:
-                yield found
-    if problems or not count:
-        raise BadPayload(KIND, told(problems) or [Problem(("file",), "lists nobody")])
-
-
-def understood(row: recipients.Row, needs: Needs) -> Listed | str:
-    """A row's recipient, or what is wrong with it."""
-    if row.why:
-        return row.why
+def objection(wording: Wording, known: dict[str, Any]) -> str:
+    """Why somebody's mail cannot be written; empty if it can."""
     try:
-        listed = Listed.model_validate(row.given)
-    except ValidationError as error:
-        return "; ".join(str(problem) for problem in bad_payload(KIND, error).problems)
-    return needs.unmet(listed) or listed
-
-
-def told(problems: list[Problem]) -> list[Problem]:
-    """As many as somebody may read."""
-    left = len(problems) - TOLD
-    rest = [Problem(("file",), f"{left:,} more rows cannot be sent to")] if left > 0 else []
-    return problems[:TOLD] + rest
-
-
-@contextmanager
-def opened(file: UUID) -> Iterator[IO[bytes]]:
-    """The file as it was handed in; raises BadPayload if its content is gone."""
-    try:
-        with open_upload(file) as content:
-            yield content
-    except FileNotFoundError:
-        raise BadPayload(KIND, [Problem(("file",), "is gone; hand it in again")]) from None
+        wording.check(known, str(known.get("language", "")))
+    except Unfilled as error:
+        return error.why
+    return ""
 
 
 @job_kind(
-    KIND,
+    "email.campaign",
     title="Send an email to a list",
     payload=Payload,
     example={
         "file": "guests.csv",
         "subject": 'Your flour is ready, {{ name|default:"dear guest" }}',
-        "text": "We have ground {{ sacks }} sacks for you.\n\nThe mill is open until six.",
+        "text": "We have ground {{ sacks }} sack{{ sacks|pluralize }} for you.\n\nWe are open until six.",
         "button": "See the order",
         "link": "https://example.org/orders?for={{email}}",
     },
     queue="email",
     timeout=timedelta(hours=1),
     retry=Retry(attempts=9, first=timedelta(minutes=1), longest=timedelta(hours=1)),
-    items=declare,
+    entries=entries,
+    review=CampaignReview(),
+    item_words={"done": "sent", "skipped": "suppressed"},
 )
 def campaign(context: Context, payload: Payload) -> Result:
     """Running it twice sends nothing twice: each recipient is an item, claimed in chunks of at most 20.
@@ -239,23 +241,37 @@ def campaign(context: Context, payload: Payload) -> Result:
     from workers.engines.mail import delivery, ours, transport
     from workers.engines.mail.header import Mailbox
     from workers.engines.mail.letter import Form, Recipient
+    from workers.engines.wording import letter
 
-    texts = payload.patterns
     answers_to = Mailbox(payload.reply_to) if payload.reply_to else None
-    form = Form(ours.letter("message", texts.pop("subject"), texts, reply_to=answers_to))
+    forms = {
+        variant.language: Form(letter(variant, reply_to=answers_to))
+        for variant in payload.wording.variants.values()
+    }
 
     def write(item: ClaimedItem) -> transport.Posting:
+        known = {"email": item.key, **item.given["values"]}
+        variant = payload.wording.choose(str(known.get("language", "")))
+        first_job, first_item = item.given.get("again_of", (context.job, item.id))
         recipient = Recipient(
-            mailbox=Mailbox(item.key, item.given["name"]),
-            message_id=ours.message_id(context.job, item.id),
-            values=item.given["values"],
+            mailbox=Mailbox(item.key, str(known.get("name", ""))),
+            message_id=ours.message_id(first_job, first_item),
+            values=filled(variant, known),
         )
-        return transport.Posting(form, recipient)
+        return transport.Posting(forms[variant.language], recipient)
 
     context.items.decide("at_least_once" if payload.again else "at_most_once")
     with transport.opened() as way:
         found = delivery.deliver(context, way, write, most_tries=TRIES)
     return result(delivery.finish(context, found), found.refused[:PROBLEMS])
+
+
+def filled(variant: Variant, known: dict[str, Any]) -> dict[str, str]:
+    """What goes into the holes; one that cannot be filled stays open, and the letter will say so."""
+    try:
+        return variant.values(known)
+    except Unfilled:
+        return {}
 
 
 def result(counts: dict[ItemState, int], problems: list[str]) -> Result:

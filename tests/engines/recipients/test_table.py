@@ -74,7 +74,9 @@ def test_an_empty_line_before_the_header_does_not_move_the_numbers() -> None:
     assert [row.line for row in rows("\n\nemail\nada@example.org\n")] == [4]
 
 
-@pytest.mark.parametrize("called", ["email", "E-Mail", "EMAIL", " e-mail address ", "Mail", "Email_Address"])
+@pytest.mark.parametrize(
+    "called", ["email", "E-Mail", "EMAIL", " e-mail address ", "Mail", "Email_Address", "to"]
+)
 def test_the_address_is_found_under_its_usual_names(called: str) -> None:
     assert [row.address for row in rows(f"name,{called}\nAda,ada@example.org\n")] == ["ada@example.org"]
 

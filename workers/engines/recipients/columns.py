@@ -10,7 +10,7 @@ from workers.engines.recipients.row import BadList
 
 MOST = 100
 NAME_CHARACTERS = 60
-EMAIL = {"email", "e_mail", "mail", "email_address", "e_mail_address", "address"}
+EMAIL = {"to", "email", "e_mail", "mail", "email_address", "e_mail_address", "address"}
 LANGUAGE = {"language", "lang", "locale"}
 VARIABLE = re.compile(r"[^\W\d_]\w*")
 

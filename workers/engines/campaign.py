@@ -1,0 +1,148 @@
+"""A campaign as the ledger and the pages see it: who is on its list, what each reads, and who cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from jobs.conf import conf
+from jobs.errors import BadPayload, Problem
+from jobs.registry import Declared
+from jobs.review import Line, OpenFile, Sample
+from workers.engines.recipients import BadList, BadRow, Charset, Row, read
+from workers.engines.wording import Unfilled, Wording, letter
+
+KIND = "email.campaign"
+TOLD = 1_000
+"""So many bad lines a refusal names; the page of a draft has all of them."""
+
+
+class Listed(Protocol):
+    """One whom the payload itself names."""
+
+    @property
+    def to(self) -> str: ...
+    @property
+    def known(self) -> dict[str, Any]: ...
+
+
+class Asked(Protocol):
+    """What is read of a payload."""
+
+    @property
+    def file(self) -> UUID | None: ...
+    @property
+    def charset(self) -> Charset: ...
+    @property
+    def recipients(self) -> Sequence[Listed]: ...
+    @property
+    def wording(self) -> Wording: ...
+    @property
+    def test_to(self) -> str | None: ...
+    @property
+    def test_of(self) -> int: ...
+
+
+def rows(payload: Asked, open_file: OpenFile) -> Iterator[Row | BadRow]:
+    """Everybody, in order, and every row that is nobody; raises BadPayload for a list that cannot be read."""
+    wording = payload.wording
+
+    def check(row: Row) -> str:
+        try:
+            wording.check(known(row), row.language)
+        except Unfilled as error:
+            return error.why
+        return ""
+
+    if payload.file is None:
+        for number, each in enumerate(payload.recipients, start=1):
+            values = each.known
+            row = Row(number, each.to, values.get("name", ""), str(values.get("language", "")), values)
+            why = check(row)
+            yield BadRow(number, each.to, why) if why else row
+        return
+    try:
+        with open_file(payload.file) as file:
+            yield from read(file, charset=payload.charset, most=conf().campaign_recipients, check=check)
+    except BadList as error:
+        raise BadPayload(KIND, [Problem(("file",), str(error))]) from None
+
+
+def entries(payload: Asked, open_file: OpenFile) -> Iterator[Declared]:
+    """The ledger's rows, each with what its mail may name; raises BadPayload if a line of the list is bad."""
+    if payload.test_to:
+        yield trial_entry(payload, open_file, payload.test_to)
+        return
+    where = "recipients" if payload.file is None else "file"
+    problems: list[Problem] = []
+    count = 0
+    for row in rows(payload, open_file):
+        if isinstance(row, Row):
+            if not count:
+                yield Declared(row.address, {"values": row.values})
+            continue
+        count += 1
+        if len(problems) < TOLD:
+            problems.append(Problem((where,), str(row) if payload.file else f"{row.shown}: {row.why}"))
+    if count > len(problems):
+        problems.append(
+            Problem((where,), f"and {count - len(problems):,} more; check the form to see them all")
+        )
+    if problems:
+        raise BadPayload(KIND, problems)
+
+
+def trial_entry(payload: Asked, open_file: OpenFile, address: str) -> Declared:
+    """What one of the list would get, for somebody else; raises BadPayload if there is none."""
+    found = nth(payload, open_file, payload.test_of)
+    if found is None:
+        raise BadPayload(KIND, [Problem(("test_of",), f"the list has no {payload.test_of}. recipient")])
+    return Declared(address, {"values": known(found)})
+
+
+def nth(payload: Asked, open_file: OpenFile, place: int) -> Row | None:
+    """The good row at that place, from 1."""
+    good = (row for row in rows(payload, open_file) if isinstance(row, Row))
+    return next((row for number, row in enumerate(good, start=1) if number == place), None)
+
+
+def known(row: Row) -> dict[str, Any]:
+    """What a mail may name: the address, and every column."""
+    return {"email": row.address, **row.values}
+
+
+class CampaignReview:
+    """What the pages show of a campaign before it is sent."""
+
+    def lines(self, payload: Asked, open_file: OpenFile) -> Iterator[Line]:
+        """Every line of the list, good or bad."""
+        for row in rows(payload, open_file):
+            if isinstance(row, Row):
+                yield Line(row.line, row.address)
+            else:
+                yield Line(row.line, row.shown, row.why)
+
+    def sample(self, payload: Asked, open_file: OpenFile, place: int) -> Sample | None:
+        """What one of them reads."""
+        row = nth(payload, open_file, place)
+        if row is None:
+            return None
+        to = f"{row.name} <{row.address}>" if row.name else row.address
+        variant = payload.wording.choose(row.language)
+        try:
+            values = variant.values(known(row))
+        except Unfilled as error:
+            return Sample(row.line, to, "", "", why_not=error.why)
+        made = letter(variant)
+        return Sample(
+            line=row.line,
+            to=to,
+            subject=made.subject.fill(values),
+            text=made.text.fill(values),
+            html=made.html.fill(values) if made.html is not None else "",
+        )
+
+    def trial(self, payload: Any, place: int, address: str) -> Mapping[str, Any]:
+        """A campaign of one mail."""
+        return {**payload.model_dump(mode="json"), "test_to": address, "test_of": place}
