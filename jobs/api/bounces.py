@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from jobs.api.answers import answer
+from jobs.api.asking import once_a_request
 from jobs.api.auth import BOUNCES
+from jobs.api.idempotent import idempotent_for
 from jobs.api.problems import Refused
 from jobs.api.schemas import BounceTaken
 from jobs.mail.bounces import take_report
@@ -25,9 +28,22 @@ BODY: dict[str, Any] = {
 }
 
 
+def content_of(request: HttpRequest) -> str:
+    """What an idempotency key stands for here: the message, which is larger than a body of JSON may be."""
+    return hashlib.sha256(message_of(request)).hexdigest()
+
+
 @router.post("/bounces", auth=BOUNCES, response=BounceTaken, summary="Hand in a report", openapi_extra=BODY)
+@idempotent_for(content_of)
 def take_bounce(request: HttpRequest) -> HttpResponse:
     """A delivery report (RFC 3464) or a complaint (RFC 5965), as it came. Twice has its effect once."""
+    taken = take_report(message_of(request))
+    return answer({"effect": taken.effect.value, "is_new": taken.is_new})
+
+
+@once_a_request
+def message_of(request: HttpRequest) -> bytes:
+    """The message as it came; raises Refused."""
     if request.content_type != MESSAGE:
         raise Refused(
             "unsupported_media_type",
@@ -38,5 +54,4 @@ def take_bounce(request: HttpRequest) -> HttpResponse:
     raw = request.read(MOST_BYTES + 1)
     if len(raw) > MOST_BYTES:
         raise Refused("too_large", f"A report may have {MOST_BYTES // (1024 * 1024)} MB.")
-    taken = take_report(raw)
-    return answer({"effect": taken.effect.value, "is_new": taken.is_new})
+    return raw

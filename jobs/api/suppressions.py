@@ -81,6 +81,7 @@ def lift_suppressions(request: HttpRequest, given: LiftIn) -> HttpResponse:
 
 
 @router.post("/suppressions/look-up", auth=READ, response=SuppressedList, summary="Look up suppressions")
+@idempotent
 def look_up_suppressions(request: HttpRequest, given: AddressesIn) -> HttpResponse:
     """Which of these get no mail of yours, and why. Changes nothing."""
     found = look_up(owner_of(request), given.addresses)
