@@ -6,6 +6,7 @@
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -22,6 +23,9 @@ SUPERUSER = "postgres"
 STATUS_LINE = 7  # of postmaster.pid: "starting", "ready", "stopping"
 LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 CARELESS = ("fsync=off", "full_page_writes=off")
+STATE, STATE_OFFSET, SHUT_DOWN = struct.Struct("=i"), 16, 1
+"""The state that a server notes in its control file, and the one it leaves when it ends well: `DBState` in
+PostgreSQL's src/include/catalog/pg_control.h, behind three numbers of 8, 4 and 4 bytes."""
 
 
 class Postgres(Server):
@@ -154,6 +158,15 @@ class Postgres(Server):
             settings.extend(CARELESS)
         options = [part for setting in settings for part in ("-c", setting)]
         return [str(self.programs / "bin" / "postgres"), "-D", str(self.data), "-p", str(self.port), *options]
+
+    def is_recovering(self) -> bool:
+        """After a death it reads its log again, minutes of it on a slow disk: whoever ends it begins anew."""
+        try:
+            control = (self.data / "global" / "pg_control").read_bytes()
+        except OSError:
+            return False
+        state: int = STATE.unpack_from(control, STATE_OFFSET)[0]
+        return state != SHUT_DOWN
 
     def is_ready(self) -> bool:
         """The server writes into this file which process holds the folder, and how far it is."""

@@ -37,6 +37,10 @@ class Server(Child):
         """Whether what ended the start will pass by itself."""
         return False
 
+    def is_recovering(self) -> bool:
+        """Whether it is busy with what an earlier death left to be done, which takes as long as it takes."""
+        return False
+
     def environment(self) -> dict[str, str]:
         """Nothing of the caller's settings (PGDATA, LC_ALL, …) reaches the server."""
         return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
@@ -68,7 +72,7 @@ class Server(Child):
                     why = f"{self.name} ended at its start: {self.last_words()} (the whole log: {self.log})"
                     raise EmbeddedError(why)
                 self.spawn()
-            elif is_late:
+            elif is_late and not self.is_recovering():
                 self.kill()
                 raise EmbeddedError(f"{self.name} did not answer within {READY_SECONDS} s: see {self.log}.")
             time.sleep(POLL_SECONDS)

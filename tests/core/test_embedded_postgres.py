@@ -2,13 +2,14 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from core.embedded import places
+from core.embedded import places, server
 from core.embedded.account import Account
 from core.embedded.errors import EmbeddedError
 from core.embedded.launch import NOBODY
@@ -47,6 +48,22 @@ def test_rows_survive_a_killed_server(folder: Path, account: Account) -> None:
         server.start()
 
         assert ask(server, "SELECT answer FROM kept") == 42
+
+
+def test_a_killed_server_has_all_the_time_it_needs_to_recover(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was once ended after half a minute, and had to begin anew."""
+    with Postgres(folder, is_durable=False) as postgres:
+        run(postgres, "CREATE TABLE kept AS SELECT 42 AS answer")
+        postgres.kill()
+
+        monkeypatch.setattr(server, "READY_SECONDS", 3)
+        ready_at, is_ready = time.monotonic() + 4, postgres.is_ready
+        monkeypatch.setattr(postgres, "is_ready", lambda: time.monotonic() > ready_at and is_ready())
+        postgres.start()
+
+        assert ask(postgres, "SELECT answer FROM kept") == 42
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
