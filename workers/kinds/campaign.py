@@ -241,6 +241,7 @@ def campaign(context: Context, payload: Payload) -> Result:
     from workers.engines.mail import delivery, ours, transport
     from workers.engines.mail.header import Mailbox
     from workers.engines.mail.letter import Form, Recipient
+    from workers.engines.mail.posting import Posting
     from workers.engines.wording import letter
 
     answers_to = Mailbox(payload.reply_to) if payload.reply_to else None
@@ -249,7 +250,7 @@ def campaign(context: Context, payload: Payload) -> Result:
         for variant in payload.wording.variants.values()
     }
 
-    def write(item: ClaimedItem) -> transport.Posting:
+    def write(item: ClaimedItem) -> Posting:
         known = {"email": item.key, **item.given["values"]}
         variant = payload.wording.choose(str(known.get("language", "")))
         first_job, first_item = item.given.get("again_of", (context.job, item.id))
@@ -258,7 +259,7 @@ def campaign(context: Context, payload: Payload) -> Result:
             message_id=ours.message_id(first_job, first_item),
             values=filled(variant, known),
         )
-        return transport.Posting(forms[variant.language], recipient)
+        return Posting(forms[variant.language], recipient)
 
     context.items.decide("at_least_once" if payload.again else "at_most_once")
     with transport.opened() as way:

@@ -55,6 +55,7 @@ def take_message(context: Context, payload: Payload) -> Result:
     from workers.engines.mail import delivery, ours, transport
     from workers.engines.mail.header import Mailbox
     from workers.engines.mail.letter import Form, Recipient
+    from workers.engines.mail.posting import Posting
 
     site = site_address()
     told = {"name": payload.name, "email": payload.email, "text": payload.message}
@@ -68,9 +69,9 @@ def take_message(context: Context, payload: Payload) -> Result:
     }
     addresses = {SITE: Mailbox(site), CONFIRMATION: answer_to}
 
-    def write(item: ClaimedItem) -> transport.Posting:
+    def write(item: ClaimedItem) -> Posting:
         recipient = Recipient(mailbox=addresses[item.key], message_id=ours.message_id(context.job, item.key))
-        return transport.Posting(forms[item.key], recipient)
+        return Posting(forms[item.key], recipient)
 
     with transport.opened() as way:
         found = delivery.deliver(context, way, write, chunk=1)

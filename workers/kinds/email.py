@@ -95,6 +95,7 @@ def send(context: Context, payload: Payload) -> Result:
     from workers.engines.mail import delivery, ours, transport
     from workers.engines.mail.header import Mailbox
     from workers.engines.mail.letter import Form, Recipient
+    from workers.engines.mail.posting import Posting
 
     letter = ours.letter(
         "message",
@@ -110,7 +111,7 @@ def send(context: Context, payload: Payload) -> Result:
         found = delivery.deliver(
             context,
             way,
-            lambda item: transport.Posting(form, Recipient(mailbox=Mailbox(item.key), message_id=message_id)),
+            lambda item: Posting(form, Recipient(mailbox=Mailbox(item.key), message_id=message_id)),
             chunk=1,
         )
     return _result(delivery.finish(context, found), message_id, found.refused)

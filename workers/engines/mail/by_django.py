@@ -15,7 +15,7 @@ from typing import Self
 from django.core.mail import EmailMultiAlternatives, get_connection
 
 from jobs.errors import Failed
-from workers.engines.mail.transport import Posting, unwritable
+from workers.engines.mail.posting import Posting, unwritable
 from workers.engines.mail.writable import Unwritable
 from workers.engines.smtp.connection import Unreachable
 from workers.engines.smtp.outcome import Outcome, Reply, Verdict, shown

@@ -12,7 +12,8 @@ from jobs.errors import Failed
 from jobs.items import ClaimedItem, Ended
 from jobs.states import ItemState
 from workers.context import Context
-from workers.engines.mail.transport import Posting, Transport
+from workers.engines.mail.posting import Posting
+from workers.engines.mail.transport import Transport
 from workers.engines.smtp.outcome import Outcome, Verdict
 
 CHUNK = 20

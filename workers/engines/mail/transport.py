@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from django.conf import settings
 
 from jobs.errors import Failed
-from workers.engines.mail.letter import Form, Message, Recipient
+from workers.engines.mail.by_django import DjangoTransport
+from workers.engines.mail.letter import Message
+from workers.engines.mail.posting import Posting, unwritable
 from workers.engines.mail.writable import Unwritable
 from workers.engines.smtp import kept
 from workers.engines.smtp.mailer import Mailer
-from workers.engines.smtp.outcome import Outcome, Verdict
+from workers.engines.smtp.outcome import Outcome
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-UNWRITABLE = "5.6.0"
-
-
-class Posting(NamedTuple):
-    """A letter to one recipient."""
-
-    form: Form
-    recipient: Recipient
-
-    @property
-    def address(self) -> str:
-        """Where it goes."""
-        return self.recipient.mailbox.address
 
 
 class Transport(Protocol):
@@ -67,15 +56,8 @@ def opened() -> Iterator[Transport]:
         with kept.borrowed() as mailer:
             yield SmtpTransport(mailer)
     else:
-        from workers.engines.mail.by_django import DjangoTransport
-
         with DjangoTransport() as transport:
             yield transport
-
-
-def unwritable(posting: Posting, error: Unwritable) -> Outcome:
-    """What becomes of a letter that cannot be written for its recipient."""
-    return Outcome.without_reply(posting.address, Verdict.REFUSED, str(error), status=UNWRITABLE)
 
 
 def _write(posting: Posting) -> Message | Outcome:
