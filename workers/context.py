@@ -22,6 +22,7 @@ from jobs.errors import Cancelled
 from jobs.failpoints import reach
 from jobs.items import Items, Once
 from jobs.log_lines import LogRow
+from jobs.mail.mailing import Mailing
 from jobs.progress import ProgressRow
 from jobs.registry import Kind
 from jobs.text import storable
@@ -56,6 +57,7 @@ class Context:
         self.attempt = attempt
         self.kind = kind
         self.artifacts = Artifacts(job, owner, db)
+        self.mailing = Mailing(job, owner, db)
         self.items = Items(job, attempt, holder, db, policy=kind.policy)
         self._look = is_cancelled or (lambda: False)
         self.cancelled_at = math.inf

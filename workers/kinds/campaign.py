@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue, field_validato
 
 from jobs.artifacts import ArtifactField
 from jobs.errors import Rejected
+from jobs.mail.mailing import TO_MANY
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
 from jobs.states import ItemState
@@ -256,14 +257,15 @@ def campaign(context: Context, payload: Payload) -> Result:
         first_job, first_item = item.given.get("again_of", (context.job, item.id))
         recipient = Recipient(
             mailbox=Mailbox(item.key, str(known.get("name", ""))),
-            message_id=ours.message_id(first_job, first_item),
+            message_id=ours.message_id(UUID(str(first_job)), first_item),
             values=filled(variant, known),
+            unsubscribe=context.mailing.link(item.key),
         )
         return Posting(forms[variant.language], recipient)
 
     context.items.decide("at_least_once" if payload.again else "at_most_once")
     with transport.opened() as way:
-        found = delivery.deliver(context, way, write, most_tries=TRIES)
+        found = delivery.deliver(context, way, write, most_tries=TRIES, leave_out=TO_MANY)
     return result(delivery.finish(context, found), found.refused[:PROBLEMS])
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, field_validator, model_va
 
 from jobs.artifacts import ArtifactField
 from jobs.errors import Rejected
+from jobs.mail.mailing import TO_ONE
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
 from jobs.states import ItemState
@@ -113,8 +114,9 @@ def send(context: Context, payload: Payload) -> Result:
             way,
             lambda item: Posting(form, Recipient(mailbox=Mailbox(item.key), message_id=message_id)),
             chunk=1,
+            leave_out=TO_ONE,
         )
-    return _result(delivery.finish(context, found), message_id, found.refused)
+    return _result(delivery.finish(context, found), message_id, found.refused + found.left_out)
 
 
 def _attached(context: Context, payload: Payload) -> list[Attachment]:
@@ -133,13 +135,14 @@ def _attached(context: Context, payload: Payload) -> list[Attachment]:
 
 
 def _result(counts: dict[ItemState, int], message_id: str, refused: list[str]) -> Result:
-    if counts[ItemState.FAILED] == sum(counts.values()):
-        raise Rejected("; ".join(refused) or "Every recipient was refused by the mail server.")
+    if counts[ItemState.FAILED] + counts[ItemState.SKIPPED] == sum(counts.values()):
+        raise Rejected("; ".join(refused) or "Every recipient was refused or left out.")
     values = {
         "message_id": message_id,
         "accepted": sum(counts.values()),
         "done": counts[ItemState.DONE],
         "failed": counts[ItemState.FAILED],
+        "skipped": counts[ItemState.SKIPPED],
         "uncertain": counts[ItemState.UNCERTAIN],
     }
     if counts[ItemState.UNCERTAIN]:

@@ -16,6 +16,7 @@ from workers.engines.mail.header import Mailbox
 from workers.engines.mail.letter import Form, Recipient
 from workers.engines.mail.mime import Attachment
 from workers.engines.mail.pattern import parse
+from workers.engines.mail.posting import Posting
 
 
 class Foreign(BaseEmailBackend):
@@ -43,7 +44,7 @@ def foreign(settings: Settings) -> Iterator[type[Foreign]]:
     yield Foreign
 
 
-def posting(address: str = "ada@example.org", **fields: Any) -> transport.Posting:
+def posting(address: str = "ada@example.org", **fields: Any) -> Posting:
     subject = parse("Hello {{ name }}", field="subject")
     letter = ours.letter("message", subject, {"text": "Grüße & <b>"}, **fields)
     recipient = Recipient(
@@ -52,10 +53,10 @@ def posting(address: str = "ada@example.org", **fields: Any) -> transport.Postin
         values={"name": "Ada"},
         unsubscribe="https://example.org/u",
     )
-    return transport.Posting(Form(letter), recipient)
+    return Posting(Form(letter), recipient)
 
 
-def verdicts(*postings: transport.Posting) -> list[str]:
+def verdicts(*postings: Posting) -> list[str]:
     with transport.opened() as way:
         return [outcome.verdict.value for outcome in way.send(postings)]
 

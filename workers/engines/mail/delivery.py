@@ -5,11 +5,13 @@ If we die between the two, no more than one chunk is undecided, and the job's po
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from jobs.errors import Failed
 from jobs.items import ClaimedItem, Ended
+from jobs.mail.suppression import Reply
+from jobs.models.suppression import Suppressed
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.mail.posting import Posting
@@ -27,6 +29,7 @@ class Delivered:
 
     refused: list[str] = field(default_factory=list)
     put_off: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     repeated: int = 0
     """How many undecided ones the policy wants to be sent again."""
 
@@ -38,9 +41,12 @@ def deliver(
     *,
     chunk: int = CHUNK,
     most_tries: int = 0,
+    leave_out: Collection[Suppressed] = (),
 ) -> Delivered:
     """Send to every recipient that is pending; raises Failed if the server is away.
 
+    `leave_out`: who is suppressed for one of these reasons is `skipped`, and who turns out to be dead is
+    suppressed (nothing named = everybody is written to).
     `most_tries`: so often a recipient may be put off, then the item is `failed` (0 = as often as the job is
     tried).
     """
@@ -57,20 +63,29 @@ def deliver(
             break
         context.progress(seen / max(total, 1), claimed[0].key)
         seen += len(claimed)
-        ended = [
+        postings = {item.id: write(item) for item in claimed}
+        left = context.mailing.left_out([each.address for each in postings.values()], leave_out)
+        skipped = [item for item in claimed if postings[item.id].address in left]
+        sent = [item for item in claimed if postings[item.id].address not in left]
+        outcomes = send_chunk(transport, [postings[item.id] for item in sent])
+        ended = [_skipped(found, item, postings[item.id].address, left) for item in skipped] + [
             _ended(context, found, item, outcome, most_tries)
-            for item, outcome in zip(claimed, send_chunk(transport, claimed, write), strict=True)
+            for item, outcome in zip(sent, outcomes, strict=True)
         ]
+        if leave_out:
+            context.mailing.take_refusals(
+                Reply(each.recipient, each.code, each.text)
+                for each in outcomes
+                if each.verdict is Verdict.REFUSED
+            )
     if transport.stopped is not None:
         raise transport.stopped
     return found
 
 
-def send_chunk(
-    transport: Transport, claimed: list[ClaimedItem], write: Callable[[ClaimedItem], Posting]
-) -> list[Outcome]:
+def send_chunk(transport: Transport, postings: Sequence[Posting]) -> list[Outcome]:
     """Hand over, and hear about each."""
-    return list(transport.send([write(item) for item in claimed]))
+    return list(transport.send(postings)) if postings else []
 
 
 def finish(context: Context, found: Delivered) -> dict[ItemState, int]:
@@ -80,6 +95,15 @@ def finish(context: Context, found: Delivered) -> dict[ItemState, int]:
         some = found.put_off[:TOLD] or [f"{counts[ItemState.PENDING]} are to be sent to again."]
         raise Failed("; ".join(some))
     return counts
+
+
+def _skipped(found: Delivered, item: ClaimedItem, address: str, left: Mapping[str, Suppressed]) -> Ended:
+    """Nothing was sent: the owner's list says so."""
+    reason = left[address].value
+    if len(found.left_out) < TOLD:
+        words = reason.replace("_", " ")
+        found.left_out.append(f"{address} gets no mail of yours: it is suppressed ({words}).")
+    return Ended(item.id, ItemState.SKIPPED, {"suppressed": reason})
 
 
 def _ended(context: Context, found: Delivered, item: ClaimedItem, outcome: Outcome, most_tries: int) -> Ended:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from jobs.mail.message_ids import WHOLE_JOB, make_message_id
 from workers.engines.addresses import ascii_domain
 from workers.engines.mail.header import Mailbox
 from workers.engines.mail.letter import Letter
@@ -27,8 +28,14 @@ def sender() -> Mailbox:
 
 
 def message_id(job: UUID, part: str | int = "") -> str:
-    """The same for every attempt, so that a mail server or reader can tell a repetition."""
-    return f"<{job}{'.' if part != '' else ''}{part}@{sender().domain}>"
+    """The same for every attempt, so that a mail server or reader can tell a repetition.
+
+    `part` is the number of the item that has this mail to itself, or a word; by none all items share it. What
+    comes back about an item's mail, or a shared one, can be believed (jobs/mail/message_ids.py).
+    """
+    if isinstance(part, str) and part:
+        return f"<{job}.{part}@{sender().domain}>"
+    return make_message_id(job, part or WHOLE_JOB, sender().domain)
 
 
 def letter(
