@@ -20,6 +20,7 @@ import pydantic
 from django.core.exceptions import ImproperlyConfigured
 
 from jobs.errors import BadPayload, Problem, UnknownKind
+from jobs.finding import finding_text
 from jobs.limit import Limit
 from jobs.retry import Retry
 from jobs.review import OpenFile, Review
@@ -241,5 +242,5 @@ def discover() -> None:
 def bad_payload(kind: str, error: pydantic.ValidationError) -> BadPayload:
     """Pydantic's findings in our words."""
     return BadPayload(
-        kind, [Problem(tuple(found["loc"]), found["msg"]) for found in error.errors(include_url=False)]
+        kind, [Problem(tuple(found["loc"]), finding_text(found)) for found in error.errors(include_url=False)]
     )

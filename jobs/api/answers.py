@@ -18,6 +18,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from jobs.api.problems import CATALOGUE, Refused, Wrong, pointer, problem
 from jobs.bucket import Empty
 from jobs.errors import BadFilter, BadPayload, BadSchedule, BadToken, Busy, InFlight, MillraceError
+from jobs.finding import finding_text
 
 log = structlog.get_logger(__name__)
 
@@ -111,13 +112,13 @@ def place(found: Mapping[str, Any]) -> Wrong:
     """A finding of pydantic's. The body's places are JSON pointers, a parameter is called by its name."""
     source, *steps = found["loc"]
     where = pointer(steps[1:]) if source == "body" else f"{source}:{'.'.join(map(str, steps[-1:]))}"
-    return Wrong(where, str(found["msg"]), str(found["type"]))
+    return Wrong(where, finding_text(found), str(found["type"]))
 
 
 def misfits(error: pydantic.ValidationError) -> list[Wrong]:
     """The findings about a part of a body that was validated apart."""
     return [
-        Wrong(pointer(found["loc"]), found["msg"], found["type"])
+        Wrong(pointer(found["loc"]), finding_text(found), found["type"])
         for found in error.errors(include_url=False, include_input=False, include_context=False)
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -21,8 +21,10 @@ from jobs.api.idempotent import promise_of
 from jobs.api.problems import Refused, Wrong
 from jobs.api.schemas import JobIn
 from jobs.api.shown import job_links
+from jobs.artifacts import files_of
 from jobs.database import DJANGO
 from jobs.errors import BadPayload, NotAllowed, Problem
+from jobs.finding import finding_text
 from jobs.lifecycle.known import LIVE, silent_seconds
 from jobs.lifecycle.submit import submit_job
 from jobs.owners import can_operate, teams
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DOOR = "api"
+NO_FILE = "this is no id of a file: hand the file in by POST /uploads, and put its `id` here"
 RETRY_AFTER = "1"
 """When to look first; most jobs have ended by then."""
 BESIDES = f"SELECT name FROM millrace_queue UNION SELECT unnest(queues) FROM millrace_worker WHERE {LIVE}"  # noqa: S608
@@ -55,8 +58,8 @@ class Asking(NamedTuple):
         must_submit(request)
         kind = kind or KINDS.find_listed(given.kind)
         payload = read_payload(kind, given.payload)
-        if given.priority and not can_operate(request.user):
-            raise NotAllowed("Only operators change priorities. Leave `priority` out.")
+        if given.priority:
+            must_set_priorities(request)
         return cls(
             kind=kind,
             payload=payload,
@@ -99,13 +102,31 @@ class Asking(NamedTuple):
         }
 
 
+def must_set_priorities(request: HttpRequest) -> None:
+    """Raises NotAllowed, also for an operator whose token may do less."""
+    if not can_operate(request.user):
+        raise NotAllowed(
+            "Only operators set priorities, and only by a token with the scope `operate`."
+            " Leave `priority` out."
+        )
+
+
 def read_payload(kind: Kind, given: dict[str, Any]) -> pydantic.BaseModel:
     """The payload as its model, as JSON and strictly: `"7"` is a text, not a number. Raises BadPayload."""
     try:
         return kind.payload.model_validate_json(json.dumps(given), strict=True)
     except pydantic.ValidationError as error:
-        problems = [Problem(tuple(found["loc"]), found["msg"]) for found in error.errors(include_url=False)]
+        files = files_of(kind)
+        problems = [
+            Problem(tuple(found["loc"]), NO_FILE if names_no_file(found, files) else finding_text(found))
+            for found in error.errors(include_url=False)
+        ]
         raise BadPayload(kind.name, problems) from None
+
+
+def names_no_file(found: Mapping[str, Any], files: Container[Any]) -> bool:
+    """Whether something else stands where a file's id belongs: its name, as in the kind's example."""
+    return found["type"] in {"uuid_parsing", "uuid_type"} and found["loc"][0] in files
 
 
 def known_queue(request: HttpRequest, given: str | None, kind: Kind) -> str:

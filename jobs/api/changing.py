@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from jobs.api.asking import known_queue, read_payload
+from jobs.api.asking import known_queue, must_set_priorities, read_payload
 from jobs.api.auth import must_submit
 from jobs.api.problems import Refused
 from jobs.api.schemas import ChangeIn
-from jobs.errors import NotAllowed
 from jobs.lifecycle.change import Change
 from jobs.models import Job
-from jobs.owners import can_operate
 from jobs.registry import KINDS
 
 
@@ -35,8 +33,8 @@ def read_change(request: HttpRequest, job: Job, given: ChangeIn) -> Change:
         payload = read_payload(KINDS.find_listed(job.kind), given.payload)
     if "queue" in named:
         queue = known_queue(request, given.queue, KINDS.find_listed(job.kind))
-    if "priority" in named and given.priority != job.priority and not can_operate(request.user):
-        raise NotAllowed("Only operators change priorities. Leave `priority` out.")
+    if "priority" in named and given.priority != job.priority:
+        must_set_priorities(request)
     return Change(
         payload=payload,
         queue=queue,

@@ -17,7 +17,7 @@ from jobs.api.idempotent import idempotent, idempotent_submit
 from jobs.api.limits import count_submits, count_wait
 from jobs.api.link import page_links
 from jobs.api.look import answer_job, own_job
-from jobs.api.precondition import seen_versions
+from jobs.api.precondition import seen_versions, told_of_tags
 from jobs.api.schemas import Accepted, ChangeIn, JobIn, JobOut, JobPage, JobShown
 from jobs.api.shown import shown_jobs
 from jobs.api.waiting import waits
@@ -89,5 +89,7 @@ def change(request: HttpRequest, id: UUID, given: ChangeIn) -> HttpResponse:
     """
     job = own_job(request, id)
     versions = seen_versions(request)
-    change_job(job, read_change(request, job, given), actor=request.user.get_username(), versions=versions)
+    wanted = read_change(request, job, given)
+    with told_of_tags(versions):
+        change_job(job, wanted, actor=request.user.get_username(), versions=versions)
     return answer_job(request, find_job(request.user, id))

@@ -35,7 +35,7 @@ CATALOGUE: dict[str, About] = {
     ),
     "bad_key": About(
         400,
-        "The idempotency key is none",
+        "This is no idempotency key",
         'Give `Idempotency-Key` 1 to 255 printable ASCII characters, bare or as `"a quoted string"`.',
     ),
     "no_key_here": About(

@@ -89,7 +89,11 @@ def the_file(request: HttpRequest) -> UploadedFile[Any]:
             f"Send a form, {MULTIPART} (curl: -F file=@photo.jpg), not {request.content_type or 'nothing'}.",
             headers={"Accept": MULTIPART},
         )
-    file = request.FILES.get("file")
+    parts = request.FILES.getlist("file")
+    if len(parts) > 1:
+        why = f"One file at a time: this form has {len(parts)} parts called `file`. Nothing was kept."
+        raise Refused("invalid", why, errors=[Wrong("/file", why, "too_many")])
+    file = parts[0] if parts else None
     if not isinstance(file, UploadedFile):
         why = "The form has no part `file` with a file name."
         raise Refused("invalid", why, errors=[Wrong("/file", why, "missing")])

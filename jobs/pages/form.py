@@ -121,6 +121,6 @@ def show_problems(form: forms.Form, problems: list[Problem]) -> None:
 def in_words(why: str, path: Any) -> str:
     """Pydantic's words begin like a label (`Input should be …`); the path counts from one, as people do."""
     steps = [f"no. {step + 1}" if isinstance(step, int) else str(step) for step in path]
-    text = why.removeprefix("Value error, ").replace("Input should", "This should")
+    text = why.replace("Input should", "This should")
     text = text[:1].upper() + text[1:]
     return f"{', '.join(steps).capitalize()}: {text}" if steps else text

@@ -8,7 +8,7 @@ from django.test import Client
 from jobs.lifecycle.claim import Asking, claim_jobs
 from jobs.lifecycle.pause import pause_queue
 from jobs.models import Job, JobEvent
-from tests.api.conftest import BASE
+from tests.api.conftest import BASE, program
 from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +66,16 @@ def test_a_tag_that_is_not_the_jobs_own_changes_nothing(api, job, tag):
 
     assert (answer.status_code, answer.json()["code"]) == (412, "changed_meanwhile")
     assert Job.objects.get().version == job.version
+
+
+@pytest.mark.parametrize("tag", ["W/{tag}", "1-0"], ids=str)
+def test_a_tag_that_is_none_of_ours_is_told_from_an_old_one(api, job, tag):
+    """Who forgot the quotes would look again for ever."""
+    none = patch(api, job, {"run_at": LATER}, tag.format(tag=tag_of(api, job)))
+    old = patch(api, job, {"run_at": LATER}, '"9-0"')
+
+    assert "in its quotes" in none.json()["detail"]
+    assert "Get it again" in old.json()["detail"]
 
 
 def test_one_of_several_tags_is_enough(api, job):
@@ -146,6 +156,16 @@ def test_only_operators_change_priorities_and_anothers_job(api, office, job):
     assert patch(api, job, {"priority": 5}).json()["code"] == "not_allowed"
     assert patch(api, job, {"priority": 0, "run_at": LATER}).status_code == 200
     assert patch(office, job, {"priority": 5}).json()["priority"] == 5
+
+
+def test_an_operator_is_told_which_scope_their_token_lacks(operator, job):
+    job.owner = operator
+    job.save()
+
+    answer = patch(program(operator, "submit", "read"), job, {"priority": 5})
+
+    assert answer.json()["code"] == "not_allowed"
+    assert "scope `operate`" in answer.json()["detail"]
 
 
 def test_a_job_whose_kind_only_millrace_asks_for_keeps_its_payload(office, submitter):

@@ -232,6 +232,15 @@ def test_only_operators_change_priorities(api, office, frame):
     assert post(office, "/jobs", body).status_code == 202
 
 
+@pytest.mark.parametrize("source", ["photo.jpg", 7], ids=["a-name", "a-number"])
+def test_where_a_files_id_belongs_something_else_is_told_how_to_become_one(api, source):
+    answer = post(api, "/jobs", {"kind": "images.resize", "payload": {"source": source}})
+
+    [wrong] = answer.json()["errors"]
+    assert wrong["pointer"] == "/payload/source"
+    assert "POST /uploads" in wrong["detail"]
+
+
 def test_a_queue_that_nobody_knows_is_refused(api, frame):
     answer = post(api, "/jobs", {"kind": "test.frame", "payload": {"width": 20}, "queue": "frmes"})
 

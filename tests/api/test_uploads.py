@@ -75,6 +75,14 @@ def test_what_is_no_good_file_is_refused_and_leaves_nothing(api, settings, sent,
     assert not default_storage.exists("uploads")
 
 
+def test_two_files_in_one_form_are_refused_and_neither_is_lost_silently(api):
+    answer = api.post(f"{BASE}/uploads", {"file": [named(b"one"), named(b"two")]})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert "2 parts" in answer.json()["detail"]
+    assert not Artifact.objects.exists()
+
+
 def test_a_form_that_breaks_off_is_a_bad_request(api):
     answer = api.post(f"{BASE}/uploads", b"--x\r\nContent-Dis", content_type="multipart/form-data; boundary=")
 
