@@ -47,7 +47,7 @@ class Act(Door):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Exit code 1 if there was nothing to act on."""
+        """Exit code 1 if there was nothing to act on, 2 if there is no such job."""
         chosen = Chosen(options["words"])
         if chosen.ids:
             self.act_on_ids(chosen.ids, options)
@@ -68,7 +68,7 @@ class Act(Door):
         }
         self.tell([id for id in ids if id in fit], list(others.values()), options)
         if not fit:
-            raise CommandError(" ".join(others.values()), returncode=FAILED)
+            raise CommandError(" ".join(others.values()), returncode=FAILED if known else REFUSED)
         for sentence in others.values():
             self.stderr.write(sentence)
 

@@ -36,3 +36,10 @@ def from_now(text: str) -> datetime:
 def seconds(text: str) -> float:
     """A span in seconds."""
     return span(text).total_seconds()
+
+
+def at_least_one(text: str) -> int:
+    """How many, where none would be a question about nothing."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)

@@ -74,6 +74,30 @@ def test_nothing_to_cancel_is_exit_code_1(run: Run) -> None:
     assert f"There is no job {unknown}." in ran.err
 
 
+@pytest.mark.parametrize("act", ["cancel", "retry"])
+def test_an_id_that_no_job_has_is_exit_code_2(run: Run, act: str) -> None:
+    ran = run(act, uuid4())
+
+    assert ran.code == 2
+    assert "There is no job" in ran.err
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many"])
+def test_a_list_of_none_is_refused(run: Run, limit: str) -> None:
+    ran = run("jobs", f"--limit={limit}")
+
+    assert ran.code == 2
+    assert f"{limit!r} is no number from 1 on" in ran.err
+
+
+def test_an_unknown_scope_is_told_which_there_are(run: Run) -> None:
+    ran = run("token", "create", "shop", "--owner", "alice", "--scope", "everything")
+
+    assert ran.code == 2
+    assert "'submit', 'read'" in ran.err
+    assert "<Scope" not in ran.err
+
+
 def test_retry_queues_what_failed(run: Run) -> None:
     failed = make_job("failed", failures=3)
 

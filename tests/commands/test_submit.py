@@ -85,6 +85,7 @@ def test_the_same_key_with_the_same_file_is_the_same_job(run: Run, text_file: Pa
     first, second, other = run(*asked), run(*asked), run(*asked, "--title", "another")
 
     assert first.out == second.out
+    assert ("submitted before" in first.err, "submitted before" in second.err) == (False, True)
     assert Job.objects.count() == 1
     assert other.code == 2
     assert "was used before" in other.err

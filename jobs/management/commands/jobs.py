@@ -13,6 +13,7 @@ from jobs.management.choose import Chosen, add_words, as_words, described
 from jobs.management.door import REFUSED, Door
 from jobs.management.follow import outcome_of
 from jobs.management.queue import known_queue
+from jobs.management.span import at_least_one
 from jobs.management.table import table
 from jobs.models import Job
 from jobs.search import count_up_to, page_of, with_field
@@ -37,7 +38,7 @@ class Command(Door):
         parser.add_argument("--kind", help="the same as kind:KIND in the filter")
         parser.add_argument("--queue")
         parser.add_argument("--owner", metavar="USER")
-        parser.add_argument("--limit", type=int, default=25, help="at most this many (25)")
+        parser.add_argument("--limit", type=at_least_one, default=25, help="at most this many (25)")
         parser.add_argument("--count", action="store_true", help="only how many there are, up to 10,000")
         parser.add_argument("--json", action="store_true", help="all about each")
 
@@ -47,7 +48,7 @@ class Command(Door):
         if options["count"]:
             self.stdout.write(str(count_up_to(chosen.jobs, of=chosen.text or "ids")))
             return
-        size = len(chosen.ids) or max(options["limit"], 1)
+        size = len(chosen.ids) or options["limit"]
         page = page_of(chosen.jobs, of=chosen.text, size=size)
         if missing := set(chosen.ids) - {job.id for job in page.jobs}:
             raise CommandError(f"There is no job {min(missing)}.", returncode=REFUSED)

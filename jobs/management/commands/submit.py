@@ -98,6 +98,10 @@ class Command(Door):
         submitted = submit(kind, payload, owner, options)
         with suppress(DatabaseError):
             metrics.flush(DJANGO)
+        if submitted.replayed:
+            self.stderr.write(
+                "It was submitted before, with this key: this is that job, and nothing new.", style_func=str
+            )
         if not options["wait"]:
             told = {"id": str(submitted.id), "replayed": submitted.replayed}
             self.stdout.write(json.dumps(told) if options["json"] else str(submitted.id))

@@ -28,7 +28,10 @@ class Command(Door):
         create.add_argument("name", metavar="NAME", help="what it is for")
         create.add_argument("--owner", metavar="USER", required=True, help="whose rights it passes on")
         create.add_argument(
-            "--scope", action="append", choices=list(Scope), help="may be repeated; default: submit and read"
+            "--scope",
+            action="append",
+            choices=[scope.value for scope in Scope],
+            help="may be repeated; default: submit and read",
         )
         create.add_argument(
             "--expires-in", type=span, metavar="SPAN", help="90d, 12h, …; default: it does not expire"
