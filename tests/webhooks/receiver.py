@@ -107,6 +107,11 @@ def cut(handler: Handler) -> None:
     handler.close_connection = True
 
 
+def hang_up(handler: Handler) -> None:
+    """The request was taken, and the connection is closed in good order, without a word."""
+    handler.close_connection = True
+
+
 def hang(handler: Handler) -> None:
     """Nothing is said until the end of the test."""
     handler.server.is_ending.wait()

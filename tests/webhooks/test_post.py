@@ -21,7 +21,7 @@ from jobs.webhooks import guard
 from jobs.webhooks.guard import Target, aim
 from tests.webhooks import receiver
 from tests.webhooks.conftest import LET_IN, SetConf
-from tests.webhooks.receiver import Receiver, answer, cut, drip, flood, flood_head, hang, nonsense
+from tests.webhooks.receiver import Receiver, answer, cut, drip, flood, flood_head, hang, hang_up, nonsense
 from workers.engines.post import Answer, Unanswered, Unreachable, post
 
 HEADERS = {"content-type": "application/json"}
@@ -100,6 +100,14 @@ def test_an_answer_that_breaks_off_or_is_none_leaves_it_open(inbox: Receiver, re
     with pytest.raises(Unanswered, match="broke before there was an answer"):
         send(inbox.url)
     assert len(inbox.requests) == 1
+
+
+def test_a_receiver_that_hangs_up_is_told_so_in_plain_words(inbox: Receiver) -> None:
+    inbox.replies.append(hang_up)
+
+    with pytest.raises(Unanswered) as caught:
+        send(inbox.url)
+    assert str(caught.value) == "The connection broke before there was an answer: the receiver closed it."
 
 
 @pytest.mark.parametrize("reply", [hang, drip])

@@ -121,9 +121,11 @@ def read_head(wire: h11.Connection, connection: socket.socket, deadline: float) 
         if isinstance(event, h11.Response):
             return event
         if event is h11.NEED_DATA:
-            feed(wire, connection, deadline)
+            if not feed(wire, connection, deadline):
+                # Else h11 tells it in the names of its own states.
+                raise h11.RemoteProtocolError("the receiver closed it")
         elif not isinstance(event, h11.InformationalResponse):
-            raise h11.RemoteProtocolError("it was closed")
+            raise h11.RemoteProtocolError("the receiver closed it")
 
 
 def read_body(wire: h11.Connection, connection: socket.socket, deadline: float) -> bytes:
@@ -142,10 +144,15 @@ def read_body(wire: h11.Connection, connection: socket.socket, deadline: float) 
     return kept
 
 
-def feed(wire: h11.Connection, connection: socket.socket, deadline: float) -> None:
-    """What comes next, or its end; raises TimeoutError once the time is over, however much trickles in."""
+def feed(wire: h11.Connection, connection: socket.socket, deadline: float) -> bool:
+    """What comes next; False at the end.
+
+    Raises TimeoutError once the time is over, however much trickles in.
+    """
     connection.settimeout(left(deadline))
-    wire.receive_data(connection.recv(8192))
+    came = connection.recv(8192)
+    wire.receive_data(came)
+    return bool(came)
 
 
 def left(deadline: float) -> float:
