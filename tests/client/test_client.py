@@ -126,6 +126,20 @@ def test_nobody_is_asked_without_an_address_and_a_token(monkeypatch: pytest.Monk
         Client()
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "http://127.0.0.1:8000/api/v1", "ftp://mill"])
+def test_an_address_that_leads_nowhere_is_refused_before_it_is_tried(url: str) -> None:
+    with pytest.raises(ValueError, match="is no address of Millrace"):
+        Client(url, "mill_x")
+
+
+def test_a_refusal_by_something_else_says_so(web: WebProcess) -> None:
+    with (
+        Client(web.url + "/elsewhere", "mill_x") as lost,
+        pytest.raises(NotFound, match="404: what answered is not Millrace"),
+    ):
+        lost.job("01a203b8-7ce7-76b5-ae55-681e1a85674e")
+
+
 def test_waiting_ends_with_the_job_or_the_time(millrace: Client) -> None:
     job = millrace.submit("test.ok", {})
     with pytest.raises(StillGoing, match="it goes on"):

@@ -25,7 +25,7 @@ from millrace_client import Client, JobState, asks
 assert Path(millrace_client.__file__).is_relative_to(sys.prefix), millrace_client.__file__
 assert (Path(millrace_client.__file__).parent / "py.typed").exists()
 version = importlib.metadata.version("millrace-client")
-assert asks.address_of("x", "y")[1]["User-Agent"] == f"millrace-client/{version}"
+assert asks.address_of("http://x", "y")[1]["User-Agent"] == f"millrace-client/{version}"
 with Client() as millrace:
     job = millrace.submit("test.ok", {})
     assert job.state is JobState.QUEUED

@@ -39,13 +39,16 @@ class Ask:
 
 
 def address_of(url: str | None, token: str | None) -> tuple[str, dict[str, str]]:
-    """Where to send requests, and their headers; ValueError if nobody said it."""
+    """Where to send requests, and their headers; ValueError if nobody said it, or it is none."""
     found = url or os.environ.get("MILLRACE_URL", "")
     secret = token or os.environ.get("MILLRACE_TOKEN", "")
     if not found or not secret:
         missing = "the address (url=, MILLRACE_URL)" if not found else "a token (token=, MILLRACE_TOKEN)"
         raise ValueError(f"Say where Millrace is and who asks: {missing} is missing.")
-    return found.rstrip("/"), {"Authorization": f"Bearer {secret}", "User-Agent": "millrace-client/0.1.0"}
+    address = found.rstrip("/")
+    if not address.startswith(("http://", "https://")) or address.endswith(BASE):
+        raise ValueError(f"{found!r} is no address of Millrace: write one like https://mill.example.org.")
+    return address, {"Authorization": f"Bearer {secret}", "User-Agent": "millrace-client/0.1.0"}
 
 
 def keyed(key: str | None) -> dict[str, str]:

@@ -38,7 +38,8 @@ class Problem(MillraceError):
         self.detail = str(body.get("detail", ""))
         self.errors: Sequence[Mapping[str, str]] = body.get("errors", ())
         self.request_id: str | None = body.get("request_id")
-        super().__init__(f"{status} {self.code}: {self.detail or self.title}")
+        said = self.detail or self.title or "what answered is not Millrace, or a proxy before it"
+        super().__init__(f"{status} {self.code}: {said}" if self.code else f"{status}: {said}")
 
 
 class Refused(Problem):
