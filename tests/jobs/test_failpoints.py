@@ -34,14 +34,15 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_point_stands_in_the_product_once() -> None:
+def test_every_point_stands_in_the_product_where_it_belongs() -> None:
     found: list[str] = []
     for folder in ("jobs", "workers"):
         for file in (ROOT / folder).rglob("*.py"):
             found += re.findall(r'reach\("([a-z_.]+)"\)', file.read_text())
 
-    # A submit of one and of many have a commit each.
-    assert sorted(found) == sorted([*POINTS, "submit.before_commit"])
+    # A submit of one and of many have a commit each, items one by one and in chunks an effect each.
+    twice = ["submit.before_commit", "effect.before", "effect.after", "settle.after"]
+    assert sorted(found) == sorted([*POINTS, *twice])
 
 
 def test_a_process_that_will_fail_on_purpose_says_so() -> None:
