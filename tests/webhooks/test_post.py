@@ -22,6 +22,7 @@ from jobs.webhooks.guard import Target, aim
 from tests.webhooks import receiver
 from tests.webhooks.conftest import LET_IN, SetConf
 from tests.webhooks.receiver import Receiver, answer, cut, drip, flood, flood_head, hang, hang_up, nonsense
+from workers.engines import post as engine
 from workers.engines.post import Answer, Unanswered, Unreachable, post
 
 HEADERS = {"content-type": "application/json"}
@@ -210,6 +211,24 @@ def test_a_certificate_nobody_trusts_is_refused(
 
     with pytest.raises(Unreachable, match="not valid"):
         send(f"https://hooks.example.org:{secure_inbox.port}/")
+
+
+def test_the_certificates_of_the_system_are_read_once_an_hour(
+    secure_inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    make = ssl.create_default_context
+
+    def counted() -> ssl.SSLContext:
+        read.append(1)
+        return make()
+
+    monkeypatch.setattr(engine.ssl, "create_default_context", counted)
+    for second, times in ((3600.0, 1), (7199.0, 1), (7200.0, 2)):
+        monkeypatch.setattr(engine, "clock", lambda second=second: second)
+
+        assert send(f"https://hooks.example.org:{secure_inbox.port}/").status == 204
+        assert len(read) == times
 
 
 def test_plain_http_is_not_spoken_to_a_server_without_tls(inbox: Receiver) -> None:

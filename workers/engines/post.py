@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 import h11
@@ -25,6 +26,10 @@ READ_BYTES = 64 * 1024
 """So much of a body is read, because some servers fail if nobody listens to them."""
 BODY_SECONDS = 2.0
 HEAD_BYTES = 32 * 1024
+FRESH_SECONDS = 3600.0
+"""How long the system's certificates are kept: to read them all takes longer than most deliveries."""
+
+clock = time.monotonic
 
 
 class Unreachable(Failed):
@@ -164,7 +169,13 @@ def left(deadline: float) -> float:
 
 
 def tls() -> ssl.SSLContext:
-    """Certificates as the system trusts them, and the versions of today."""
+    """Certificates as the system trusts them now, or did at most an hour ago."""
+    return tls_from(ssl.get_default_verify_paths(), int(clock() // FRESH_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def tls_from(paths: ssl.DefaultVerifyPaths, hour: int) -> ssl.SSLContext:
+    """The versions of today. Where the certificates stand, and in which hour, only say what is kept."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
