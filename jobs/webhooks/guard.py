@@ -92,7 +92,10 @@ def read(url: str) -> Target:
     if parts.scheme not in PORTS or not host:
         raise BadAddress("Write the whole address, like https://example.org/hooks.")
     if parts.scheme == "http" and not conf().webhook_http:
-        raise BadAddress("Use https: what is sent over http can be read and changed on its way.")
+        raise BadAddress(
+            "Use https: what is sent over http can be read and changed on its way. If it is meant, an"
+            " administrator allows it: WEBHOOK_HTTP."
+        )
     if "@" in parts.netloc:
         raise BadAddress("The address names a user. Leave it out: every message is signed.")
     if "[" in parts.netloc and ":" not in host:
@@ -154,8 +157,15 @@ def resolve(host: str, port: int) -> list[Address]:
             f"{host} was not found within {RESOLVE_SECONDS:g} s: no name server answered."
         ) from None
     if isinstance(answer, Exception) or not answer:
-        raise BadAddress(f"{host} was not found: {answer or 'it has no address'}.")
+        raise BadAddress(f"{host} was not found: {why_none(answer)}.")
     return answer
+
+
+def why_none(answer: list[Address] | Exception) -> str:
+    """Why there is no address, without the number that the system has for it."""
+    if isinstance(answer, OSError) and answer.strerror:
+        return answer.strerror
+    return str(answer or "it has no address")
 
 
 def check(address: Address, host: str) -> None:

@@ -74,7 +74,7 @@ def test_a_number_in_disguise_is_refused_whatever_it_means(host: str) -> None:
         ("//example.org/", "whole address"),
         ("example.org", "whole address"),
         ("https:///path", "whole address"),
-        ("http://example.org/", "Use https"),
+        ("http://example.org/", "Use https.*WEBHOOK_HTTP"),
         ("https://user@example.org/", "names a user"),
         ("https://user:secret@example.org/", "names a user"),
         ("https://@example.org/", "names a user"),
@@ -136,6 +136,17 @@ def test_a_name_in_other_letters_is_written_in_ascii(monkeypatch: pytest.MonkeyP
 def test_a_name_nobody_knows_is_refused() -> None:
     with pytest.raises(BadAddress, match="was not found"):
         aim("https://no-such-host.invalid/")
+
+
+def test_why_a_name_was_not_found_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*args: Any, **more: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(guard.socket, "getaddrinfo", unknown)
+
+    with pytest.raises(BadAddress) as caught:
+        aim("https://example.org/")
+    assert str(caught.value) == "example.org was not found: Name or service not known."
 
 
 def test_a_name_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
