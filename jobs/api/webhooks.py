@@ -1,5 +1,7 @@
 """Webhooks: endpoints that are told how jobs end, their secrets and their log. One's own; operators: all.
 
+One that hears of everybody's jobs is its owner's to see only while they may operate, and by a token that may.
+
 What shows a secret takes no idempotency key: the table of keys would keep it.
 """
 

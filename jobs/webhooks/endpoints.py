@@ -49,10 +49,13 @@ class Wish:
 
 
 def visible_endpoints(user: User | AnonymousUser) -> QuerySet[Webhook]:
-    """One's own; all for operators."""
+    """One's own; all for operators, and for them alone those that hear of everybody's jobs.
+
+    The log of such a one tells of others' jobs, also to an owner or a token that may not operate any more.
+    """
     if can_operate(user):
         return Webhook.objects.select_related("owner")
-    return Webhook.objects.filter(owner_id=user.pk).select_related("owner")
+    return Webhook.objects.filter(owner_id=user.pk, is_for_all=False).select_related("owner")
 
 
 def find_endpoint(user: User | AnonymousUser, id: UUID) -> Webhook:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from standardwebhooks.webhooks import Webhook as Verifier
 
@@ -135,6 +135,31 @@ def test_only_operators_hear_of_everybody_and_only_with_that_scope(
     assert post(api, "/webhooks", wish).status_code == 403
     assert post(program(operator, "submit", "read"), "/webhooks", wish).status_code == 403
     assert post(office, "/webhooks", wish).json()["is_for_all"] is True
+
+
+@pytest.mark.parametrize("without", ["scope", "right"])
+def test_what_hears_of_everybody_is_not_there_for_its_owner_who_may_not_operate(
+    operator: User, inbox: Receiver, without: str
+) -> None:
+    """By a token without that scope, or after the owner lost the role: the log tells of others' jobs."""
+    hook = make_endpoint(inbox.url, operator, is_for_all=True)
+    delivery = make_delivery(hook, make_job("failed"))
+    client = program(operator, "submit", "read") if without == "scope" else program(operator)
+    if without == "right":
+        operator.user_permissions.remove(Permission.objects.get(codename="operate_job"))
+    here = f"/webhooks/{hook.id}"
+    log = f"{here}/deliveries"
+
+    answers = [
+        *(client.get(BASE + path) for path in (here, log, f"{log}/{delivery.id}")),
+        *(post(client, f"{here}/{act}") for act in ("rotate", "test", "disable", "enable")),
+        put(client, here, {"url": inbox.url}),
+        client.delete(BASE + here),
+    ]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert client.get(f"{BASE}/webhooks").json() == {"webhooks": []}
+    assert program(give(make_user("otto"), "operate_job")).get(BASE + here).status_code == 200
 
 
 def test_the_log_goes_page_by_page(api: Client, submitter: User, inbox: Receiver) -> None:

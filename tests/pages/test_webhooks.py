@@ -76,6 +76,20 @@ def test_only_operators_are_offered_everybodys_jobs(page: Client, inbox: Receive
     assert Webhook.objects.get(owner=bob).is_for_all
 
 
+def test_who_is_no_operator_any_more_does_not_see_what_hears_of_everybody(
+    client: Client, inbox: Receiver, bob: User
+) -> None:
+    hook = make_endpoint(inbox.url, operator(bob), is_for_all=True, description="Control room")
+    client.force_login(bob)
+    assert "Control room" in client.get("/webhooks").content.decode()
+
+    bob.groups.clear()
+
+    assert "Control room" not in client.get("/webhooks").content.decode()
+    assert client.get(f"/webhooks/{hook.id}").status_code == 404
+    assert client.post(f"/webhooks/{hook.id}/rotate").status_code == 404
+
+
 def test_who_may_not_submit_is_told_so(client: Client, charlie: User) -> None:
     client.force_login(charlie)
 
