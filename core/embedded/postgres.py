@@ -22,7 +22,14 @@ DATABASE = "millrace"
 SUPERUSER = "postgres"
 STATUS_LINE = 7  # of postmaster.pid: "starting", "ready", "stopping"
 LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-CARELESS = ("fsync=off", "full_page_writes=off")
+# Checkpoints cost nothing then, and many of them keep the recovery of a server that a test kills short.
+CARELESS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "checkpoint_timeout=30s",
+    "max_wal_size=64MB",
+    "checkpoint_warning=0",
+)
 STATE, STATE_OFFSET, SHUT_DOWN = struct.Struct("=i"), 16, 1
 """The state that a server notes in its control file, and the one it leaves when it ends well: `DBState` in
 PostgreSQL's src/include/catalog/pg_control.h, behind three numbers of 8, 4 and 4 bytes."""
