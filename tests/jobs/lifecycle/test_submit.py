@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from jobs import registry
 from jobs.database import OwnDatabase
 from jobs.errors import BadPayload, KeyReused, Refusal, UnknownKind
 from jobs.idempotency import Key
@@ -45,6 +46,21 @@ def test_nothing_is_rung_before_the_commit(
 def test_an_unknown_kind_is_refused_with_the_nearest_name(alice: User) -> None:
     with pytest.raises(UnknownKind, match=r"'test\.okk'\. Did you mean 'test\.ok'\?"):
         submit_job("test.okk", {}, owner=alice)
+
+
+def test_a_name_that_a_batch_repeats_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def look(name: str, known: Any, n: int) -> list[str]:
+        looked.append(name)
+        return []
+
+    monkeypatch.setattr(registry, "get_close_matches", look)
+    for _ in range(3):
+        with pytest.raises(UnknownKind, match="Known are: "):
+            registry.KINDS.find("test.repeated-in-a-batch")
+
+    assert looked == ["test.repeated-in-a-batch"]
 
 
 def test_a_bad_payload_is_refused_with_every_problem_and_its_place(alice: User) -> None:
