@@ -41,8 +41,8 @@ ANSWERS = {
     503: Answer(
         503,
         "Back in a moment",
-        "The database cannot be asked right now. Nothing was done, and no accepted job is lost."
-        " Please try again in a few seconds.",
+        "The database cannot be asked right now. No accepted job is lost. Please try again in a few seconds."
+        " If you had just sent something, look whether it was done before you send it again.",
     ),
     500: Answer(
         500, "Something broke on our side", "It has been written down. Please try again in a moment."
