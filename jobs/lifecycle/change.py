@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -89,6 +90,16 @@ class Row(NamedTuple):
     run_at: datetime | None
     payload: str
     limits: str | None
+
+
+class Number(NamedTuple):
+    """A number of JSON, exactly, which equals no other thing of Python's."""
+
+    value: Decimal
+
+    @classmethod
+    def read(cls, digits: str) -> Number:
+        return cls(Decimal(digits))
 
 
 class Wanted(NamedTuple):
@@ -177,7 +188,7 @@ def wanted(job: Job, old: Row, change: Change) -> Wanted:
 def differences(old: Row, new: Wanted) -> list[str]:
     """What becomes otherwise, for the timeline; nothing if it is so already."""
     said = []
-    if json.loads(old.payload) != json.loads(new.payload):
+    if read(old.payload) != read(new.payload):
         said.append("another payload")
     if old.queue != new.queue:
         said.append(f"queue {old.queue} → {new.queue}")
@@ -188,6 +199,11 @@ def differences(old: Row, new: Wanted) -> list[str]:
     elif old.run_at != new.run_at and new.run_at is not None:
         said.append(f"due at {new.run_at.isoformat()}")
     return said
+
+
+def read(text: str) -> Any:
+    """JSON to be compared: 1 is not true, and the database's 1000 is our 1e3."""
+    return json.loads(text, parse_int=Number.read, parse_float=Number.read)
 
 
 def take_parts(job: Job, model: pydantic.BaseModel, db: Database) -> None:

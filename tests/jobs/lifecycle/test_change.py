@@ -39,6 +39,12 @@ class Letters(pydantic.BaseModel, extra="forbid"):
     enclosed: ArtifactId | None = None
 
 
+class Anything(pydantic.BaseModel):
+    """Whatever JSON can say."""
+
+    value: Any
+
+
 @pytest.fixture
 def letters(monkeypatch: pytest.MonkeyPatch) -> Kind:
     kind = make_kind("test.letters", Letters, items=lambda payload: payload.to)
@@ -169,6 +175,27 @@ def test_the_same_change_again_changes_nothing_and_is_no_conflict() -> None:
 
     assert (once.version, twice.version) == (2, 2)
     assert JobEvent.objects.filter(job=job).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_same"),
+    [
+        (1, True, False),
+        (0, False, False),
+        ([1], [True], False),
+        (2**53, 2**53 + 1, False),
+        (1e23, 1e23, True),
+        (1, 1.0, True),
+    ],
+    ids=["one_true", "zero_false", "inside", "near", "large", "float"],
+)
+def test_a_payload_is_the_same_only_if_json_says_so(
+    alice: User, monkeypatch: pytest.MonkeyPatch, old: Any, new: Any, is_same: bool
+) -> None:
+    monkeypatch.setitem(KINDS._kinds, "test.anything", make_kind("test.anything", Anything))
+    job = Job.objects.get(pk=submit_job("test.anything", {"value": old}, owner=alice).id)
+
+    assert (change(job, payload={"value": new}).version == job.version) is is_same
 
 
 def test_the_timeline_says_who_changed_what() -> None:
