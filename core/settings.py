@@ -386,6 +386,7 @@ MILLRACE = {
     "webhooks_at_once": int(number("WEBHOOKS_AT_ONCE", 2, at_least=1, at_most=1000)),
     "webhook_failing_days": number("WEBHOOK_FAILING_DAYS", 5),
     "webhook_overlap_hours": number("WEBHOOK_OVERLAP_HOURS", 24),
+    "tokens_per_owner": int(number("TOKENS_PER_OWNER", 100, at_least=1)),
     "webhooks_per_owner": int(number("WEBHOOKS_PER_OWNER", 20)),
     "campaign_recipients": int(number("CAMPAIGN_RECIPIENTS", 1_000_000)),
     "keep_delivery_days": number("KEEP_DELIVERY_DAYS", 14),

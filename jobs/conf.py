@@ -87,6 +87,8 @@ class Conf:
     """After how many days of nothing but failures an endpoint is switched off."""
     webhook_overlap_hours: float = 24
     """How long an endpoint's old secret signs beside the new one."""
+    tokens_per_owner: int = 100
+    """How many tokens one owner may have that open something."""
     webhooks_per_owner: int = 20
     """How many endpoints one owner may have."""
     campaign_recipients: int = 1_000_000

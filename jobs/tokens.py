@@ -17,6 +17,8 @@ from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -28,6 +30,7 @@ from jobs.text import storable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 PREFIX = "mill_"
 SIGNS = digits + ascii_letters
@@ -101,7 +104,8 @@ def make_token(
 ) -> Made:
     """A new token of this owner. One that a token makes reaches no further and lives no longer.
 
-    Raises Refusal for a name, scope or time that is none, NotAllowed for more than the parent has.
+    Raises Refusal for a name, scope or time that is none, and if there are too many; NotAllowed for more than
+    the parent has.
     """
     name = storable(name.strip(), NAME_CHARACTERS)
     if not name:
@@ -112,12 +116,20 @@ def make_token(
     if parent is not None:
         expires_at = within(parent, wanted, expires_at)
     secret = make_secret()
-    token = Token.objects.create(
-        id=uuid7(), name=name, owner=owner, parent=parent, digest=digest_of(secret), hint=secret[-HINT:],
-        scopes=wanted, expires_at=expires_at,
-    )  # fmt: skip
+    with transaction.atomic():
+        check_room(owner)
+        token = Token.objects.create(
+            id=uuid7(), name=name, owner=owner, parent=parent, digest=digest_of(secret), hint=secret[-HINT:],
+            scopes=wanted, expires_at=expires_at,
+        )  # fmt: skip
     token.refresh_from_db()
     return Made(token, secret)
+
+
+def live_tokens(owner: User) -> QuerySet[Token]:
+    """The tokens of this owner that open something."""
+    found = Token.objects.filter(owner_id=owner.pk, revoked_at=None)
+    return found.exclude(expires_at__lte=timezone.now())
 
 
 def find_token(secret: str) -> Holder:
@@ -196,6 +208,15 @@ def check_scopes(scopes: Collection[str]) -> list[str]:
         asked = f"{unknown[0]!r} is no scope" if unknown else "A token needs a scope"
         raise Refusal(f"{asked}. There are: {', '.join(Scope)}.")
     return [scope.value for scope in Scope if scope in scopes]
+
+
+def check_room(owner: User) -> None:
+    """Raise Refusal if this owner has as many as one may have; until the commit nobody else counts them."""
+    # Two requests at once would both count one too few.
+    get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
+    most = conf().tokens_per_owner
+    if live_tokens(owner).count() >= most:
+        raise Refusal(f"You have {most} good tokens, which is the limit. Revoke one first.")
 
 
 def within(parent: Token, scopes: Collection[str], expires_at: datetime | None) -> datetime | None:

@@ -18,7 +18,7 @@ from jobs.errors import NotFound
 from jobs.models import Token
 from jobs.owners import can_operate
 from jobs.pages.answers import optional_url, page, signed_in
-from jobs.tokens import NAME_CHARACTERS, Made, Scope, make_token, revoke_tokens
+from jobs.tokens import NAME_CHARACTERS, Made, Scope, live_tokens, make_token, revoke_tokens
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -76,7 +76,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     made = form.make(user) if is_sent and form.is_valid() else None
     if made:
         form = TokenForm(user=user)
-    live = Token.objects.filter(owner_id=user.pk, revoked_at=None).exclude(expires_at__lte=timezone.now())
+    live = live_tokens(user)
     context = {
         "section": "tokens",
         "tokens": live,

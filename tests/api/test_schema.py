@@ -37,7 +37,7 @@ generation.max-examples = {WALKS}
 
 @pytest.mark.django_db(transaction=True)
 def test_every_check_of_schemathesis_passes(tmp_path, monkeypatch, inbox, set_conf):
-    set_conf(webhooks_per_owner=100_000)
+    set_conf(webhooks_per_owner=100_000, tokens_per_owner=100_000)
     ours = {name: kind for name, kind in KINDS._kinds.items() if kind.module.startswith("workers.")}
     monkeypatch.setattr(KINDS, "_kinds", ours)
     olga = give(make_user("olga"), "submit_job", "operate_job")

@@ -1,16 +1,21 @@
 """Tokens open the door as far as they should, and no further."""
 
 from datetime import timedelta
+from threading import Thread
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from jobs import tokens
+from jobs.errors import Refusal
 from jobs.models import Job, Token
 from jobs.tokens import is_wellformed, make_secret, make_token, revoke_tokens
 from tests.api.conftest import BASE, post, program
 from tests.factories import make_job
+from tests.jobs.lifecycle.test_change import is_blocked
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 
@@ -198,3 +203,45 @@ def test_a_known_token_costs_no_question(submitter, django_assert_num_queries):
 
     with django_assert_num_queries(0):
         assert client.get(f"{BASE}/kinds").status_code == 200
+
+
+def test_an_owner_has_only_so_many_that_are_good(submitter, setting):
+    setting(tokens_per_owner=3)
+    made = [make_token(submitter, name=f"ci {number}", scopes=["read"]).token for number in range(2)]
+    client = program(submitter)  # the third
+    wish = {"name": "one too many", "scopes": ["read"]}
+
+    refused = post(client, "/tokens", wish)
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "refused")
+    assert "3 good tokens" in refused.json()["detail"]
+    revoke_tokens([made[0].id])
+    assert post(client, "/tokens", wish).status_code == 201
+    assert post(client, "/tokens", wish).status_code == 422
+    Token.objects.filter(pk=made[1].id).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert post(client, "/tokens", wish).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_are_counted_one_after_the_other(submitter, setting):
+    """The race: the second counts before the first is committed."""
+    setting(tokens_per_owner=1)
+    said: list[str] = []
+
+    def second() -> None:
+        try:
+            make_token(submitter, name="second", scopes=["read"])
+        except Refusal as error:
+            said.append(str(error))
+        finally:
+            connection.close()
+
+    thread = Thread(target=second)
+    with transaction.atomic():
+        make_token(submitter, name="first", scopes=["read"])
+        thread.start()
+        eventually(is_blocked, what="the second waits for its owner's row")
+    thread.join(20)
+
+    assert said == ["You have 1 good tokens, which is the limit. Revoke one first."]
+    assert [token.name for token in Token.objects.all()] == ["first"]
