@@ -16,7 +16,7 @@ from jobs.conf import conf
 from jobs.lifecycle.limits import forget_keys, idle_keys
 from jobs.lifecycle.purge import expired_jobs, purge_jobs
 from jobs.models import IdempotencyKey, MailReport, Suppression, Tombstone
-from jobs.webhooks.age import forget_deliveries, old_deliveries
+from jobs.webhooks.age import forget_deliveries, old_deliveries, orphan_deliveries
 
 # A file is written before its row; younger ones may belong to an upload or a job that is still at it.
 FILE_AGE = timedelta(hours=24)
@@ -45,6 +45,7 @@ def areas() -> list[Area]:
             date_done__lt=Now() - timedelta(days=conf().keep_failed_days),
         ),
         Area("deliveries", old_deliveries, forget_deliveries),
+        Area("orphan_deliveries", orphan_deliveries, forget_deliveries),
         _area("suppressions", Suppression, Q(expires_at__lt=Now())),
         _area("reports", MailReport, Q(created_at__lt=Now() - timedelta(days=conf().keep_report_days))),
         _area("keys", IdempotencyKey, Q(expires_at__lt=Now())),

@@ -12,12 +12,13 @@ from django.db.models.functions import Now
 
 from jobs.errors import BadPayload, NotAllowed, NotFound, NotPossible, Refusal
 from jobs.models import Job, Webhook, WebhookDelivery, WebhookSecret, WebhookTry
-from jobs.webhooks.age import forget_deliveries, old_deliveries
+from jobs.webhooks.age import forget_deliveries, old_deliveries, orphan_deliveries
 from jobs.webhooks.deliveries import find_delivery, newest_deliveries
 from jobs.webhooks.endpoints import (
     Wish,
     change_endpoint,
     create_endpoint,
+    delete_endpoint,
     disable_endpoint,
     enable_endpoint,
     find_endpoint,
@@ -231,3 +232,27 @@ def test_the_log_is_forgotten_with_its_tries_when_its_time_is_over(inbox: Receiv
     assert list(WebhookDelivery.objects.all()) == [new]
     assert WebhookTry.objects.get().delivery_id == new.id
     assert "deliveries" in {area.name for area in areas()}
+
+
+def test_deleting_an_endpoint_leaves_its_log_to_the_sweep(inbox: Receiver) -> None:
+    """However long the log is, the request that deletes it waits for none of that."""
+    kept, gone = make_endpoint(inbox.url), make_endpoint(inbox.url)
+    others, orphans = [[make_delivery(hook) for _ in range(3)] for hook in (kept, gone)]
+    for delivery in (*others, *orphans):
+        WebhookTry.objects.create(delivery=delivery, milliseconds=1)
+
+    delete_endpoint(gone)
+
+    assert not WebhookSecret.objects.filter(webhook_id=gone.pk).exists()
+    assert WebhookDelivery.objects.count() == 6
+    [sweep] = [area for area in areas() if area.name == "orphan_deliveries"]
+    assert sweep.delete(sweep.find(2)) == 2
+    assert set(sweep.find(10)) < {one.id for one in orphans}
+    assert sweep.delete(sweep.find(10)) == 1
+    assert sweep.find(10) == []
+    assert set(WebhookDelivery.objects.all()) == set(others)
+    assert set(WebhookTry.objects.values_list("delivery", flat=True)) == {one.id for one in others}
+
+
+def test_where_there_is_no_delivery_nothing_is_left_over(db: None) -> None:
+    assert orphan_deliveries(10) == []
