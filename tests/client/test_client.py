@@ -6,18 +6,21 @@ import asyncio
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from millrace_client import (
+    Artifact,
     AsyncClient,
     BadFilter,
     BadPayload,
     BadToken,
     ChangedMeanwhile,
     Client,
+    Damaged,
     JobFailed,
     JobState,
     KeyReused,
@@ -65,6 +68,64 @@ def test_from_a_file_to_its_result(millrace: Client, picture: Path, tmp_path: Pa
     saved = millrace.download(result.artifacts[0], tmp_path / "small")
     assert width_of(saved) == 64
     assert saved.stat().st_size == result.artifacts[0].size
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["client", "async_client"])
+def test_half_a_download_is_no_file(
+    lossy: Callable[..., Lossy], token: str, millrace: Client, picture: Path, tmp_path: Path, is_async: bool
+) -> None:
+    photo = millrace.upload(picture)
+    target = folder(tmp_path) / "copy"
+    target.write_bytes(b"what was there before")
+    proxy = lossy(1)
+
+    with pytest.raises(Unreachable):
+        download(proxy.url, token, photo, target, is_async=is_async)
+
+    assert target.read_bytes() == b"what was there before"
+    assert list(target.parent.iterdir()) == [target]
+    download(proxy.url, token, photo, target, is_async=is_async)
+    assert target.read_bytes() == picture.read_bytes()
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["client", "async_client"])
+def test_other_bytes_than_the_server_named_are_no_file(
+    millrace: Client, token: str, picture: Path, tmp_path: Path, is_async: bool
+) -> None:
+    other, target = replace(millrace.upload(picture), sha256="0" * 64), folder(tmp_path) / "copy"
+
+    with pytest.raises(Damaged, match="ask for it again"):
+        download(millrace.url, token, other, target, is_async=is_async)
+
+    assert not list(target.parent.iterdir())
+
+
+def test_a_download_through_a_link_keeps_the_link(millrace: Client, picture: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "copy")
+
+    assert millrace.download(millrace.upload(picture), link) == link
+
+    assert link.is_symlink()
+    assert (tmp_path / "copy").read_bytes() == picture.read_bytes()
+
+
+def folder(beside: Path) -> Path:
+    made = beside / "saved"
+    made.mkdir()
+    return made
+
+
+def download(url: str, token: str, file: Artifact, target: Path, *, is_async: bool) -> None:
+    async def tell() -> None:
+        async with AsyncClient(url, token, retries=QUICK) as millrace:
+            await millrace.download(file, target)
+
+    if is_async:
+        asyncio.run(tell())
+    else:
+        with Client(url, token, retries=QUICK) as millrace:
+            millrace.download(file, target)
 
 
 @pytest.mark.parametrize("status", [None, 503, 429])

@@ -19,6 +19,7 @@ from millrace_client.answers import body_of, failure_of, pause_of, told_by
 from millrace_client.asks import Ask
 from millrace_client.errors import JobFailed, MillraceError, Problem, StillGoing, Unreachable, problem_of
 from millrace_client.retries import Retries, Tries
+from millrace_client.saving import saving
 from millrace_client.shapes import About, Artifact, Event, JobState, LogLine, Result
 from millrace_client.stream import Lines, Reader
 
@@ -109,12 +110,12 @@ class AsyncClient:
         return Artifact.read(await self._json(asks.upload(key), file=(name or "file", file)))
 
     async def download(self, file: Artifact, to: str | Path) -> Path:
-        """Write a file's bytes to a path."""
+        """Write a file's bytes to a path, once all of them are there; raises Unreachable, Damaged."""
         target = Path(to)
         async with self._stream(Ask("GET", file.url)) as response:
-            with target.open("wb") as out:
+            with saving(target, file.sha256) as take:
                 async for piece in response.aiter_bytes():
-                    out.write(piece)
+                    take(piece)
         return target
 
     async def send(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> httpx2.Response:

@@ -18,6 +18,7 @@ from millrace_client.answers import body_of, failure_of, pause_of, told_by
 from millrace_client.asks import Ask
 from millrace_client.errors import JobFailed, MillraceError, Problem, StillGoing, Unreachable, problem_of
 from millrace_client.retries import Retries, Tries
+from millrace_client.saving import saving
 from millrace_client.shapes import About, Artifact, Event, JobState, LogLine, Result
 from millrace_client.stream import Lines, Reader
 
@@ -107,11 +108,11 @@ class Client:
         return Artifact.read(self._json(asks.upload(key), file=(name or "file", file)))
 
     def download(self, file: Artifact, to: str | Path) -> Path:
-        """Write a file's bytes to a path."""
+        """Write a file's bytes to a path, once all of them are there; raises Unreachable, Damaged."""
         target = Path(to)
-        with self._stream(Ask("GET", file.url)) as response, target.open("wb") as out:
+        with self._stream(Ask("GET", file.url)) as response, saving(target, file.sha256) as take:
             for piece in response.iter_bytes():
-                out.write(piece)
+                take(piece)
         return target
 
     def send(self, ask: Ask, *, file: tuple[str, IO[bytes]] | None = None) -> httpx2.Response:

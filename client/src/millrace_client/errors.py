@@ -14,6 +14,7 @@ MillraceError
 │   ├── ChangedMeanwhile  the job is no longer as it was when it was read (412)
 │   └── Busy           too often, or too many waiting jobs (429), after all tries
 ├── Unreachable        no answer, after all tries; with the same key it is safe to try once more
+├── Damaged            a download is not the file that the server named
 ├── StillGoing         the time to wait is over; the job goes on
 └── JobFailed          the job ended without success: `state`, `code`, `error`
 """
@@ -104,6 +105,10 @@ class Busy(Problem):
 
 class Unreachable(MillraceError):
     """There was no answer."""
+
+
+class Damaged(MillraceError):
+    """A download is not the file that the server named; nothing was saved."""
 
 
 class StillGoing(MillraceError):
