@@ -13,7 +13,7 @@ import re
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from jobs.conf import conf
 
@@ -23,6 +23,15 @@ MARK = "millrace.live"
 WAIT, STREAM = "wait", "stream"
 PREFERENCE = re.compile(r'(?:^|,)\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;[^,]*)?(?=,|$)', re.IGNORECASE)
 EVENT_ID = re.compile(r"(\d{1,9})\.(\d{1,18})\Z")
+
+
+OF_STREAMS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+    "X-Content-Type-Options": "nosniff",
+}
+"""The headers of every stream."""
 
 
 class Handoff(NamedTuple):
@@ -51,8 +60,8 @@ def wished_seconds(request: HttpRequest) -> float:
 
 
 def is_waited_for(request: HttpRequest) -> bool:
-    """Whether the caller would wait, and somebody can hold the answer back."""
-    return wished_seconds(request) > 0 and is_taken(request)
+    """Whether the caller would wait, and somebody can hold the answer back; HEAD waits for nothing."""
+    return not is_head(request) and wished_seconds(request) > 0 and is_taken(request)
 
 
 def wait_for(request: HttpRequest, answer: HttpResponseBase, job: UUID, *, path: str) -> HttpResponseBase:
@@ -66,8 +75,13 @@ def wait_for(request: HttpRequest, answer: HttpResponseBase, job: UUID, *, path:
 
 
 def stream(request: HttpRequest, answer: HttpResponseBase, job: UUID) -> HttpResponseBase:
-    """The job's events instead of the answer, which is for the case that no place is free."""
+    """The job's events instead of the answer, which is for the case that no place is free.
+
+    HEAD gets the headers of a stream, and takes no place.
+    """
     assert is_taken(request), "ask `is_taken` first"
+    if is_head(request):
+        return HttpResponse(headers=OF_STREAMS)
     last_id = request.headers.get("Last-Event-ID", "")
     answer[HEADER] = Handoff(STREAM, job, who(request), last_id=last_id[:40]).as_text()
     return answer
@@ -77,6 +91,12 @@ def is_taken(request: HttpRequest) -> bool:
     """Whether somebody around Django takes hand-offs: not under WSGI."""
     scope: dict[str, Any] = getattr(request, "scope", {})
     return bool(scope.get(MARK))
+
+
+def is_head(request: HttpRequest) -> bool:
+    """Whether the caller sent HEAD, which the API's views see as GET: the scope knows."""
+    scope: dict[str, Any] = getattr(request, "scope", {})
+    return scope.get("method", request.method) == "HEAD"
 
 
 def wants_stream(request: HttpRequest) -> bool:

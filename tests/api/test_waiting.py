@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,19 @@ def test_a_program_follows_its_job(program: httpx2.Client, submitter: User) -> N
     ]  # fmt: skip
     assert answer.headers["X-Request-ID"]
     assert answer.headers["RateLimit"].startswith('"streams";r=')
+
+
+def test_head_is_answered_at_once_whatever_it_would_rather_have(
+    program: httpx2.Client, submitter: User
+) -> None:
+    job = make_job("queued", owner=submitter)
+
+    looked = program.head(f"/jobs/{job.id}", headers={"Prefer": "wait=20"})
+    stream = program.head(f"/jobs/{job.id}/events", headers={"Accept": "text/event-stream"})
+
+    assert (looked.status_code, "Preference-Applied" in looked.headers) == (200, False)
+    assert (stream.status_code, stream.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert max(answer.elapsed for answer in (looked, stream)) < timedelta(seconds=15)
 
 
 @pytest.mark.usefixtures("rung")

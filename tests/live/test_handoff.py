@@ -47,6 +47,20 @@ def test_nothing_is_handed_off_where_nobody_takes_it_or_nobody_waits() -> None:
         assert HEADER not in handoff.wait_for(request, HttpResponse(), job.id, path="/")
 
 
+@pytest.mark.django_db
+def test_head_hears_of_a_stream_and_takes_no_place() -> None:
+    job = make_job("queued")
+    request = RequestFactory().head("/", headers={"Prefer": "wait=5"})
+    request.scope = {MARK: True}  # type: ignore[attr-defined]
+
+    waits = handoff.wait_for(request, HttpResponse(), job.id, path="/")
+    streams = handoff.stream(request, HttpResponse(status=503), job.id)
+
+    assert HEADER not in waits
+    assert HEADER not in streams
+    assert (streams.status_code, streams["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+
+
 @pytest.mark.parametrize(("last_id", "heard"), [("4.0", True), ("3.9", False), ("", False), ("x.1", False)])
 def test_who_has_heard_the_end_is_told_nothing_more(last_id: str, heard: bool) -> None:
     request = RequestFactory().get("/", headers={"Last-Event-ID": last_id})
