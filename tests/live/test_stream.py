@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -15,10 +18,14 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from jobs.conf import conf
 from jobs.database import DJANGO
+from jobs.handoff import STREAM, Handoff
 from jobs.lifecycle.cancel import cancel_jobs
+from jobs.live import stream as streaming
 from jobs.live.story import Story
 from jobs.models import Job, LogLine, Progress
+from jobs.room import Room
 from tests.factories import make_job, make_user
 from tests.waiting import eventually
 from tests.web_process import WebProcess
@@ -135,6 +142,37 @@ def test_a_stream_lasts_its_time_and_holds_neither_thread_nor_connection(web: We
     assert heard.startswith("retry: ")
     eventually(lambda: sessions("millrace room") == 0, what="the room gives its connection back")
     assert sessions() <= before + 4
+
+
+def test_who_reads_nothing_gives_the_place_back_when_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, short = Unasked(), replace(conf(), stream_seconds=0.05)
+    monkeypatch.setattr(streaming, "conf", lambda: short)
+    monkeypatch.setattr(streaming, "room", lambda: here)
+    monkeypatch.setattr(streaming, "LAST_SECONDS", 0.05)
+    sent: list[str] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if message["type"] == "http.response.body":
+            assert here.counts.total() == (1 if len(sent) == 2 else 0)
+            await asyncio.Event().wait()  # the caller's window is full, and stays so
+
+    async def listen() -> None:
+        await asyncio.wait_for(streaming.stream(Handoff(STREAM, uuid4(), "1"), send), 20)
+
+    asyncio.run(listen())
+
+    assert sent == ["http.response.start", "http.response.body", "http.response.body"]
+    assert not here.places
+
+
+class Unasked(Room):
+    """A room where nobody looks at the database."""
+
+    def _open(self) -> None:
+        pass
 
 
 def test_others_hear_nothing(web: WebProcess) -> None:
