@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from jobs.api.problems import CATALOGUE, Refused, Wrong, pointer, problem
+from jobs.api.problems import CATALOGUE, MOST, Refused, Wrong, pointer, problem, wrongs
 from jobs.bucket import Empty
 from jobs.errors import BadFilter, BadPayload, BadSchedule, BadToken, Busy, InFlight, MillraceError
 from jobs.finding import finding_text
@@ -85,7 +85,7 @@ def of_ours(request: HttpRequest, error: MillraceError) -> HttpResponse:
     return problem(request, *explain(error), headers=headers)
 
 
-def explain(error: MillraceError) -> tuple[str, str, list[Wrong]]:
+def explain(error: MillraceError, *, most: int = MOST) -> tuple[str, str, list[Wrong]]:
     """Code, detail and places of an error of ours, under its own code where the catalogue has it."""
     code = error.code if error.code in CATALOGUE else "refused"
     wrong: list[Wrong] = []
@@ -93,17 +93,21 @@ def explain(error: MillraceError) -> tuple[str, str, list[Wrong]]:
         case Refused():
             wrong = list(error.errors)
         case BadPayload():
-            wrong = [Wrong(pointer(("payload", *found.where)), found.why, code) for found in error.problems]
+            wrong = wrongs(
+                error.problems,
+                lambda found: Wrong(pointer(("payload", *found.where)), found.why, code),
+                most=most,
+            )
         case BadFilter():
             wrong = [Wrong("query:filter", f"column {error.column}, {error.word}: {error.why}", code)]
         case BadSchedule():
-            wrong = [Wrong(pointer(found.where), found.why, code) for found in error.problems]
+            wrong = wrongs(error.problems, lambda found: Wrong(pointer(found.where), found.why, code))
     return code, str(error), wrong
 
 
 def unfit(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """What does not fit the operation's own declaration."""
-    wrong = [place(found) for found in error.errors]
+    wrong = wrongs(error.errors, place)
     detail = "; ".join(f"{each.pointer or 'the body'}: {each.detail}" for each in wrong[:3])
     return problem(request, "invalid", detail, errors=wrong)
 
@@ -115,12 +119,13 @@ def place(found: Mapping[str, Any]) -> Wrong:
     return Wrong(where, finding_text(found), str(found["type"]))
 
 
-def misfits(error: pydantic.ValidationError) -> list[Wrong]:
+def misfits(error: pydantic.ValidationError, *, most: int = MOST) -> list[Wrong]:
     """The findings about a part of a body that was validated apart."""
-    return [
-        Wrong(pointer(found["loc"]), finding_text(found), found["type"])
-        for found in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
+    return wrongs(
+        error.errors(include_url=False, include_input=False, include_context=False),
+        lambda found: Wrong(pointer(found["loc"]), finding_text(found), found["type"]),
+        most=most,
+    )
 
 
 def away(request: HttpRequest, error: DatabaseError) -> HttpResponse:

@@ -17,7 +17,7 @@ from jobs.api.asking import Asking
 from jobs.api.auth import SUBMIT, must_submit
 from jobs.api.idempotent import idempotent
 from jobs.api.limits import count_submits
-from jobs.api.problems import Refused, Wrong, describe
+from jobs.api.problems import MOST_OF_ONE, Refused, Wrong, describe, wrongs
 from jobs.api.schemas import BatchIn, BatchOut, JobIn
 from jobs.errors import MillraceError
 from jobs.lifecycle.submit import submit_job
@@ -52,10 +52,10 @@ def read_one(request: HttpRequest, given: dict[str, Any]) -> Asking | Described:
     try:
         return Asking.read(request, JobIn.model_validate(given))
     except pydantic.ValidationError as error:
-        wrong = misfits(error)
+        wrong = misfits(error, most=MOST_OF_ONE)
         return describe("invalid", "; ".join(f"{each.pointer}: {each.detail}" for each in wrong[:3]), wrong)
     except MillraceError as error:
-        return describe(*explain(error))
+        return describe(*explain(error, most=MOST_OF_ONE))
 
 
 def accept_all(request: HttpRequest, read: Sequence[Asking | Described]) -> list[Described]:
@@ -95,7 +95,7 @@ def accept(request: HttpRequest, asking: Asking) -> Described:
     try:
         return accepted(asking, submit_job(asking.kind.name, asking.payload, **asking.how(request)).id)
     except MillraceError as error:
-        return {"job": None, "problem": describe(*explain(error))}
+        return {"job": None, "problem": describe(*explain(error, most=MOST_OF_ONE))}
 
 
 def accepted(asking: Asking, job: UUID) -> Described:
@@ -105,10 +105,10 @@ def accepted(asking: Asking, job: UUID) -> Described:
 
 def refusal(problems: Sequence[tuple[int, Described]]) -> Refused:
     """Everything that is wrong with an atomic batch, each place from the top of the body."""
-    wrong = [
+    places = [
         Wrong(f"/jobs/{number}{each.get('pointer', '')}", each["detail"], each["code"])
         for number, found in problems
         for each in found.get("errors") or [found]
     ]
-    return Refused("batch_refused", f"{len(problems)} of these jobs do not fit, so none was accepted.",
-                   errors=wrong)  # fmt: skip
+    detail = f"{len(problems)} of these jobs do not fit, so none was accepted."
+    return Refused("batch_refused", detail, errors=wrongs(places, lambda each: each))

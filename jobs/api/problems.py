@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import structlog
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +12,13 @@ from django.urls import reverse
 
 from jobs.errors import MillraceError
 
+T = TypeVar("T")
+
 MEDIA_TYPE = "application/problem+json"
+MOST = 1000
+"""How many places an answer names."""
+MOST_OF_ONE = 10
+"""How many each job of a batch may name, which has up to ten thousand."""
 
 
 class About(NamedTuple):
@@ -123,12 +129,16 @@ CATALOGUE: dict[str, About] = {
         "Send JSON with `Content-Type: application/json`; files as `multipart/form-data`.",
     ),
     "invalid": About(
-        422, "Something in the request does not fit", "`errors` lists every place and why."
+        422,
+        "Something in the request does not fit",
+        "`errors` lists every place and why; of more than 1,000 the first, and an entry with the code `more`"
+        " that counts the rest.",
     ),
     "bad_payload": About(
         422,
         "The payload does not fit its kind",
-        "`errors` lists every place, as a JSON pointer into what you sent, and why."
+        "`errors` lists every place, as a JSON pointer into what you sent, and why; of more than 1,000 (in a"
+        " batch: than 10 of one job) the first, and an entry with the code `more` that counts the rest."
         " `GET /kinds/{name}` has the schema.",
     ),
     "unknown_kind": About(422, "There is no such kind", "`GET /kinds` lists them all."),
@@ -138,7 +148,8 @@ CATALOGUE: dict[str, About] = {
     "batch_refused": About(
         422,
         "A job of this atomic batch does not fit",
-        "`errors` lists every place from the top of the body. Nothing was accepted: send all again.",
+        "`errors` lists every place from the top of the body, up to 10 of each job and 1,000 of all; an entry"
+        " with the code `more` counts the rest. Nothing was accepted: send all again.",
     ),
     "unknown_parameter": About(
         422,
@@ -184,6 +195,14 @@ class Wrong(NamedTuple):
     pointer: str
     detail: str
     code: str
+
+
+def wrongs(found: Sequence[T], read: Callable[[T], Wrong], *, most: int = MOST) -> list[Wrong]:
+    """The first places that do not fit, and how many more: an answer does not grow with its request."""
+    told = [read(each) for each in found[:most]]
+    if len(found) > most:
+        told.append(Wrong("", f"{len(found) - most:,} more places do not fit", "more"))
+    return told
 
 
 class Refused(MillraceError):

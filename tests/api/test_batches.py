@@ -53,6 +53,29 @@ def test_what_is_found_out_only_on_submit_rejects_that_job_alone(api, frame, mon
     assert answer.json()["jobs"][1]["problem"]["errors"][0]["pointer"] == "/payload/source"
 
 
+WIDE = dict.fromkeys([f"field{number}" for number in range(50)], 0)
+
+
+@pytest.mark.parametrize(
+    "job", [GOOD | {"payload": {"width": 20} | WIDE}, GOOD | WIDE], ids=["payload", "job"]
+)
+def test_each_job_of_a_batch_names_ten_places_and_counts_the_rest(api, frame, job):
+    (told,) = post(api, "/jobs/batch", {"jobs": [job]}).json()["jobs"]
+
+    places = told["problem"]["errors"]
+    assert len(places) == 11
+    assert places[-1] == {"pointer": "", "detail": "40 more places do not fit", "code": "more"}
+
+
+def test_an_atomic_batch_names_a_thousand_places_and_counts_the_rest(api, frame):
+    answer = post(api, "/jobs/batch", {"jobs": [BAD] * 1500, "atomic": True})
+
+    places = answer.json()["errors"]
+    assert len(places) == 1001
+    assert places[999]["pointer"] == "/jobs/999/payload/width"
+    assert places[-1] == {"pointer": "", "detail": "500 more places do not fit", "code": "more"}
+
+
 def test_a_batch_sent_twice_with_a_key_is_one_batch(api, frame):
     answers = [post(api, "/jobs/batch", {"jobs": [GOOD, GOOD]}, Idempotency_Key="b") for _ in range(2)]
 

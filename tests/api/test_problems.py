@@ -137,6 +137,17 @@ def test_a_payload_that_is_wrong_in_many_places_is_told_of_in_a_sentence(api, fr
     assert found["detail"].endswith("; and 90 more")
 
 
+@pytest.mark.parametrize("code", ["bad_payload", "invalid"])
+def test_of_many_places_a_thousand_are_named_and_the_rest_counted(api, frame, code):
+    wide, payload = {f"field{number}": 0 for number in range(1200)}, {"width": 20}
+    at = {"bad_payload": {"payload": payload | wide}, "invalid": {"payload": payload} | wide}
+
+    found = check(post(api, "/jobs", {"kind": "test.frame"} | at[code]), 422, code)
+
+    assert len(found["errors"]) == 1001
+    assert found["errors"][-1] == {"pointer": "", "detail": "200 more places do not fit", "code": "more"}
+
+
 def test_an_address_that_is_not_understood_does_nothing(api, frame):
     answer = post(api, "/jobs?atomic=true", {"kind": "test.frame", "payload": {"width": 20}})
 
