@@ -396,6 +396,7 @@ MILLRACE = {
     "submits_per_minute": int(number("SUBMITS_PER_MINUTE", 0)),
     "waits_per_minute": int(number("WAITS_PER_MINUTE", 600)),
     "streams_per_minute": int(number("STREAMS_PER_MINUTE", 120)),
+    "endpoints_per_minute": int(number("ENDPOINTS_PER_MINUTE", 30)),
     "waiting_quota": int(number("WAITING_QUOTA", 0)),
     "contact_email": env.str("CONTACT_EMAIL", default=""),
     "fault_tests": switch("FAULT_TESTS", default=False),

@@ -57,6 +57,8 @@ class Conf:
     """How many answers one person's programs may wait for in a minute (`Prefer: wait`); 0 = no limit."""
     streams_per_minute: int = 120
     """How many streams of events one person's programs may open in a minute; 0 = no limit."""
+    endpoints_per_minute: int = 30
+    """How many webhook endpoints one person may make or replace in a minute; 0 = no limit."""
     waiting_quota: int = 0
     """How many jobs of one owner may wait at once before the API takes no more; 0 = no limit."""
     token_seconds: float = 5

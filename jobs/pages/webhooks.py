@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from jobs.errors import BadPayload, NotAllowed, NotFound, NotPossible, Problem, Refusal
+from jobs.errors import BadPayload, Busy, NotAllowed, NotFound, NotPossible, Problem, Refusal
 from jobs.models import Webhook
 from jobs.owners import can_operate, can_submit
 from jobs.pages.answers import is_live, page, signed_in
@@ -114,7 +114,7 @@ def webhook_new(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             webhook, secret = create_endpoint(cast(Any, request.user), form.wish())
-        except Refusal as error:
+        except (Refusal, Busy) as error:
             show_refusal(form, error)
         else:
             keep_fresh(request, webhook, secret)
@@ -133,7 +133,7 @@ def webhook_edit(request: HttpRequest, id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             change_endpoint(webhook, form.wish(), actor=cast(Any, request.user))
-        except Refusal as error:
+        except (Refusal, Busy) as error:
             show_refusal(form, error)
         else:
             messages.success(request, "Changed.", fail_silently=True)
@@ -233,7 +233,7 @@ ACTS = {
 }
 
 
-def show_refusal(form: forms.Form, error: Refusal) -> None:
+def show_refusal(form: forms.Form, error: Refusal | Busy) -> None:
     """Each problem at its field."""
     problems = error.problems if isinstance(error, BadPayload) else [Problem((), str(error))]
     show_problems(form, problems)

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from uuid_utils.compat import uuid7
 
+from jobs.bucket import draw
 from jobs.conf import conf
 from jobs.errors import BadPayload, NotAllowed, NotFound, Problem, Refusal
 from jobs.lifecycle.submit import QUEUE_NAME
@@ -34,6 +35,8 @@ EVENTS = {
 USUAL = ("job.succeeded", "job.failed", "job.cancelled")
 DESCRIPTION_CHARACTERS = 200
 MOST_FILTERS = 50
+LOOK_UP_SECONDS = 1.0
+"""How long whoever makes an endpoint waits for the name of its host; every delivery looks it up again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +72,12 @@ def find_endpoint(user: User | AnonymousUser, id: UUID) -> Webhook:
 def create_endpoint(owner: User, wish: Wish) -> tuple[Webhook, str]:
     """A new endpoint and its secret, which is shown this once.
 
-    Raises NotAllowed, Refusal if there are too many, or BadPayload with every problem and where it is.
+    Raises NotAllowed, Refusal if there are too many, or BadPayload with every problem and where it is; Busy
+    after too many changes in a minute, or where its host cannot be looked up now.
     """
     if not can_submit(owner):
         raise NotAllowed("Your account may look, but not make endpoints. Ask for the role “submitter”.")
+    count_change(owner)
     check_wish(owner, wish)
     with transaction.atomic():
         # Two requests at once would both count one too few.
@@ -89,6 +94,7 @@ def create_endpoint(owner: User, wish: Wish) -> tuple[Webhook, str]:
 
 def change_endpoint(webhook: Webhook, wish: Wish, *, actor: User) -> None:
     """Another wish for the same endpoint; its secret stays. Raises like create_endpoint."""
+    count_change(actor)
     check_wish(webhook.owner, wish, actor=actor)
     Webhook.objects.filter(pk=webhook.pk).update(**columns(wish))
     webhook.refresh_from_db()
@@ -112,6 +118,11 @@ def delete_endpoint(webhook: Webhook) -> None:
     Nobody can see its log from now on. That may be long, so the sweep of what is left over takes it in parts.
     """
     Webhook.objects.filter(pk=webhook.pk).delete()
+
+
+def count_change(actor: User) -> None:
+    """Count what makes us look up a name of somebody's choice; raises Busy."""
+    draw("endpoints", f"user:{actor.pk}", per_minute=conf().endpoints_per_minute)
 
 
 def check_wish(owner: User, wish: Wish, *, actor: User | None = None) -> None:
@@ -150,7 +161,7 @@ def check_wish(owner: User, wish: Wish, *, actor: User | None = None) -> None:
 def address_problems(url: str) -> list[Problem]:
     """Why this address must not be called, if so."""
     try:
-        aim(url)
+        aim(url, seconds=LOOK_UP_SECONDS)
     except BadAddress as error:
         return [Problem(("url",), str(error))]
     return []

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import BoundedSemaphore, Thread
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from jobs.conf import conf
-from jobs.errors import Refusal
+from jobs.errors import Busy, Refusal
 
 Address = IPv4Address | IPv6Address
 LONGEST = 2000
 RESOLVE_SECONDS = 5.0
+RESOLVERS = 8
+"""So many names a process looks up at a time: a silent name server keeps a thread for long."""
+AGAIN_SECONDS = 5
 PORTS = {"http": 80, "https": 443}
 # Letters, digits and what stands between them, once it is written in ASCII.
 NAME = re.compile(
@@ -46,6 +50,8 @@ UNICAST = IPv6Network("2000::/3")
 # IPv6 addresses that lead to an IPv4 address: that one is judged in their place.
 MAPPED, TRANSLATED = IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96")
 
+_resolvers = BoundedSemaphore(RESOLVERS)
+
 
 class BadAddress(Refusal):
     """An address that must not be called."""
@@ -69,10 +75,13 @@ class Target(NamedTuple):
         return host if self.port == PORTS["https" if self.is_tls else "http"] else f"{host}:{self.port}"
 
 
-def aim(url: str) -> Target:
-    """Where this URL leads; raises BadAddress where that is nowhere, or must not be called."""
+def aim(url: str, *, seconds: float = RESOLVE_SECONDS) -> Target:
+    """Where this URL leads, looked up for at most so long.
+
+    Raises BadAddress where that is nowhere, or must not be called; Busy where it cannot be looked up now.
+    """
     target = read(url)
-    found = resolve(target.host, target.port)
+    found = resolve(target.host, target.port, seconds)
     for address in found:
         check(address, target.host)
     return target._replace(addresses=found)
@@ -135,11 +144,12 @@ def name_of(host: str) -> str:
     return name
 
 
-def resolve(host: str, port: int) -> list[Address]:
+def resolve(host: str, port: int, seconds: float) -> list[Address]:
     """Every address of that name; raises BadAddress if there is none, or nobody says so in time.
 
-    In a thread, because the system's resolver knows no limit.
+    In a thread, because the system's resolver knows no limit. Raises Busy while all of them are taken.
     """
+    until = time.monotonic() + seconds
     answers: SimpleQueue[list[Address] | Exception] = SimpleQueue()
 
     def ask() -> None:
@@ -148,14 +158,23 @@ def resolve(host: str, port: int) -> list[Address]:
             answers.put(list(dict.fromkeys(ip_address(str(each[4][0]).partition("%")[0]) for each in found)))
         except (OSError, ValueError) as error:
             answers.put(error)
+        finally:
+            # Not when nobody waits any more: the thread is there until the system gives up.
+            _resolvers.release()
 
-    Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+    if not _resolvers.acquire(timeout=seconds):
+        raise Busy(
+            f"{host} could not be looked up now: other names are waited for. Please try again.", AGAIN_SECONDS
+        )
     try:
-        answer = answers.get(timeout=RESOLVE_SECONDS)
+        Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+    except RuntimeError:  # the system has no thread left
+        _resolvers.release()
+        raise
+    try:
+        answer = answers.get(timeout=max(0.0, until - time.monotonic()))
     except Empty:
-        raise BadAddress(
-            f"{host} was not found within {RESOLVE_SECONDS:g} s: no name server answered."
-        ) from None
+        raise BadAddress(f"{host} was not found within {seconds:g} s: no name server answered.") from None
     if isinstance(answer, Exception) or not answer:
         raise BadAddress(f"{host} was not found: {why_none(answer)}.")
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from django.test import Client
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from jobs.api.schemas import WebhookEvent
+from jobs.conf import Conf
 from jobs.database import DJANGO
 from jobs.models import Token, Webhook, WebhookDelivery
 from jobs.outbox import tell
@@ -135,6 +137,25 @@ def test_only_operators_hear_of_everybody_and_only_with_that_scope(
     assert post(api, "/webhooks", wish).status_code == 403
     assert post(program(operator, "submit", "read"), "/webhooks", wish).status_code == 403
     assert post(office, "/webhooks", wish).json()["is_for_all"] is True
+
+
+def test_endpoints_are_made_and_replaced_only_so_often(
+    api: Client, office: Client, inbox: Receiver, setting: Callable[..., None]
+) -> None:
+    """Each looks up a name of somebody's choice. A limit that is on unless it is switched off."""
+    setting(endpoints_per_minute=2)
+    made = post(api, "/webhooks", {"url": inbox.url})
+    here = f"/webhooks/{made.json()['id']}"
+    assert put(api, here, {"url": "https://no-such-host.invalid/"}).status_code == 422
+
+    answers = [post(api, "/webhooks", {"url": inbox.url}), put(api, here, {"url": inbox.url})]
+
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (429, "busy")
+        assert answer["RateLimit-Policy"] == '"endpoints";q=2;w=60'
+        assert 0 < int(answer["Retry-After"]) <= 30
+    assert post(office, "/webhooks", {"url": inbox.url}).status_code == 201
+    assert Conf().endpoints_per_minute > 0
 
 
 @pytest.mark.parametrize("without", ["scope", "right"])

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from jobs.errors import Busy
 from jobs.models import Webhook, WebhookDelivery, WebhookSecret
 from jobs.webhooks.endpoints import disable_endpoint
 from jobs.webhooks.secrets import unseal, valid_secrets
@@ -62,6 +63,21 @@ def test_what_is_wrong_is_said_at_its_field(page: Client, inbox: Receiver) -> No
     text = make(page, "http://10.0.0.1/", queues="No Queue").content.decode()
     assert "10.0.0.1 is not a public address" in text
     assert "is no name of a queue" in text
+    assert not Webhook.objects.exists()
+
+
+def test_what_cannot_be_looked_up_now_keeps_what_was_typed(
+    page: Client, inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(url: str, *, seconds: float) -> Any:
+        raise Busy("localhost could not be looked up now. Please try again.", 5)
+
+    monkeypatch.setattr("jobs.webhooks.endpoints.aim", busy)
+
+    text = make(page, inbox.url, description="Desk").content.decode()
+
+    assert "could not be looked up now" in text
+    assert inbox.url in text
     assert not Webhook.objects.exists()
 
 

@@ -22,6 +22,7 @@ LET_IN = {
     "webhook_ports": (),
     "webhook_http": True,
     "webhook_seconds": 5,
+    "endpoints_per_minute": 0,
 }
 SetConf = Callable[..., None]
 

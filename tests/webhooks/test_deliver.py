@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from jobs.attempt import Claimed
-from jobs.errors import Failed, Rejected
+from jobs.errors import Busy, Failed, Rejected
 from jobs.models import Job, Webhook, WebhookDelivery, WebhookSecret, WebhookTry
 from jobs.outbox import CARRIER
 from jobs.registry import KINDS, Result
@@ -273,6 +273,19 @@ def test_who_is_no_operator_any_more_hears_of_nobody(inbox: Receiver, bob: User)
     assert inbox.requests == []
     hook.refresh_from_db()
     assert not hook.is_enabled
+
+
+def test_a_name_that_cannot_be_looked_up_now_is_a_try_that_failed(
+    inbox: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(url: str) -> Any:
+        raise Busy("localhost could not be looked up now.", 5)
+
+    monkeypatch.setattr("workers.kinds.webhook.aim", busy)
+
+    with pytest.raises(Failed, match="could not be looked up now"):
+        deliver(carried(make_endpoint(inbox.url)))
+    assert WebhookTry.objects.get().error == "localhost could not be looked up now."
 
 
 def test_of_a_deleted_endpoint_there_is_nothing_to_deliver(inbox: Receiver) -> None:

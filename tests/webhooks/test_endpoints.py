@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from django.db.models.functions import Now
 
 from jobs.errors import BadPayload, NotAllowed, NotFound, NotPossible, Refusal
 from jobs.models import Job, Webhook, WebhookDelivery, WebhookSecret, WebhookTry
+from jobs.webhooks import endpoints, guard
 from jobs.webhooks.age import forget_deliveries, old_deliveries, orphan_deliveries
 from jobs.webhooks.deliveries import find_delivery, newest_deliveries
 from jobs.webhooks.endpoints import (
@@ -81,6 +83,19 @@ def test_everything_that_is_wrong_is_named_at_once(inbox: Receiver) -> None:
 def test_no_event_is_no_wish(inbox: Receiver) -> None:
     with pytest.raises(BadPayload, match="at least one"):
         make_endpoint(inbox.url, events=[])
+
+
+def test_whoever_makes_an_endpoint_waits_for_its_name_no_longer_than_a_delivery_may(
+    inbox: Receiver, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a web request that waits, and the worker looks the name up again."""
+    end = Event()
+    monkeypatch.setattr(guard.socket, "getaddrinfo", lambda *a, **k: end.wait() and [])
+    monkeypatch.setattr(endpoints, "LOOK_UP_SECONDS", 0.05)
+
+    with pytest.raises(BadPayload, match=r"within 0\.05 s"):
+        create_endpoint(submitter(alice), Wish(url=inbox.url))
+    end.set()
 
 
 def test_an_owner_has_only_so_many(inbox: Receiver, set_conf: SetConf) -> None:

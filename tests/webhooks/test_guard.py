@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from threading import BoundedSemaphore, Event
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.errors import Busy
 from jobs.webhooks import guard
 from jobs.webhooks.guard import BadAddress, aim, check, read
 from tests.webhooks.conftest import SetConf
@@ -150,15 +152,28 @@ def test_why_a_name_was_not_found_is_said_in_words(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_name_server_that_is_silent_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from threading import Event
-
     end = Event()
-    monkeypatch.setattr(guard, "RESOLVE_SECONDS", 0.05)
     monkeypatch.setattr(guard.socket, "getaddrinfo", lambda *a, **k: end.wait() and [])
 
     with pytest.raises(BadAddress, match=r"within 0\.05 s"):
-        aim("https://example.org/")
+        aim("https://example.org/", seconds=0.05)
     end.set()
+
+
+def test_names_no_server_knows_take_only_so_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a thread stays until the system gives up; while all are taken, one is told to come back."""
+    end, slots = Event(), BoundedSemaphore(1)
+    monkeypatch.setattr(guard, "_resolvers", slots)
+    monkeypatch.setattr(guard.socket, "getaddrinfo", lambda *a, **k: end.wait() and [])
+    with pytest.raises(BadAddress):
+        aim("https://silent.example/", seconds=0.05)
+
+    with pytest.raises(Busy, match=r"example\.org could not be looked up now") as caught:
+        aim("https://example.org/", seconds=0.05)
+
+    assert caught.value.retry_after_seconds == 5
+    end.set()
+    assert slots.acquire(timeout=10), "the thread that ended made room"
 
 
 def test_a_network_that_was_let_in_may_be_called_and_no_other(set_conf: SetConf) -> None:

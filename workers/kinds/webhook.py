@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from jobs.conf import conf
-from jobs.errors import Failed, Rejected
+from jobs.errors import Busy, Failed, Rejected
 from jobs.limit import Limit
 from jobs.models import WebhookDelivery
 from jobs.outbox import CARRIER
@@ -84,7 +84,7 @@ def send(delivery: WebhookDelivery) -> tuple[Tried, timedelta | None]:
     try:
         headers = headers_of(delivery, body, at=int(time.time()), secrets=valid_secrets(delivery.webhook))
         answer = post(aim(delivery.webhook.url), body, headers, seconds=conf().webhook_seconds)
-    except (Failed, BadAddress, Unreadable) as error:
+    except (Failed, BadAddress, Busy, Unreadable) as error:
         return Tried(milliseconds=since(started), error=str(error)), None
     why, again_in = "", None
     if not 200 <= answer.status < 300:
