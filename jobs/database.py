@@ -37,6 +37,8 @@ FORGOTTEN = (
 
 PREPARED_AFTER = 3
 """What a connection has sent so often is prepared."""
+HANG_UP_SECONDS = 0.05
+"""How long the end of a connection may come after the server's last words."""
 PLANS_SECONDS = 1.0
 """How long the plan of a prepared statement is kept. PostgreSQL keeps it until somebody analyzes the table:
 one made while the table was small reads all of it, and still does when it has grown a thousandfold."""
@@ -222,25 +224,27 @@ def hear_last_words(connection: psycopg.Connection[Row]) -> None:
     """Read what a server said while nothing was asked of it: that it hangs up, as a rule.
 
     Otherwise the next statement would be the one to find out, and whoever asked it could not know whether it
-    was done. Costs a system call. A connection that another thread is using is not idle, and left alone.
+    was done. Costs a system call. Whoever says something is given a moment to hang up: the end of a
+    connection comes after its last words. One that another thread is using is not idle, and left alone.
     """
     if not connection.lock.acquire(blocking=False):
         return
-    pgconn = connection.pgconn
+    pgconn, patience = connection.pgconn, 0.0
     try:
-        while pgconn.status == ConnStatus.OK and can_read(pgconn.socket):
+        while pgconn.status == ConnStatus.OK and can_read(pgconn.socket, seconds=patience):
             pgconn.consume_input()
+            patience = HANG_UP_SECONDS
     except psycopg.OperationalError:
         return  # by now it is marked as broken
     finally:
         connection.lock.release()
 
 
-def can_read(number: int) -> bool:
-    """Whether bytes, or the end of them, wait on a socket."""
+def can_read(number: int, *, seconds: float = 0.0) -> bool:
+    """Whether bytes, or the end of them, wait on a socket, or come so soon."""
     poll = select.poll()
     poll.register(number, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(seconds * 1000))
 
 
 def tell(call: Callable[[], object]) -> None:

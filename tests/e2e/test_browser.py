@@ -216,7 +216,7 @@ def test_every_place_of_an_operator_can_be_seen_on_a_telephone(visit, operator):
     assert len(edges) >= 6 and max(edges) <= 375
 
 
-@pytest.mark.parametrize("width", [375, 800, 1060, 1100, 1280])
+@pytest.mark.parametrize("width", [375, 800, 1060, 1100, 1210, 1220, 1280])
 def test_name_and_sign_out_stand_beside_the_brand_at_every_width(visit, operator, settings, width):
     settings.FLOWER_URL = "http://127.0.0.1:1"
     page = visit(operator, width=width).page
@@ -224,7 +224,7 @@ def test_name_and_sign_out_stand_beside_the_brand_at_every_width(visit, operator
 
     brand, me = (page.locator(one).bounding_box() for one in (".brand", ".me"))
 
-    assert page.locator(".nav a").count() == 7
+    assert page.locator(".nav a").count() == 8
     assert me["y"] < brand["y"] + brand["height"] and me["x"] + me["width"] <= width
 
 

@@ -1,15 +1,18 @@
 """A worker's own connection: what is told after a commit, and what becomes of a connection that broke."""
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
+from psycopg.pq import ConnStatus
 
-from jobs.database import DJANGO, OwnDatabase, connection_params
+from jobs.database import DJANGO, HANG_UP_SECONDS, OwnDatabase, connection_params, hear_last_words
 from jobs.lifecycle.transition import again_on_deadlock
 from jobs.models import Queue
 
@@ -205,3 +208,34 @@ def test_a_connection_that_the_server_ended_meanwhile_is_replaced_before_anythin
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
     assert own.rows("SELECT pg_backend_pid()") != [(pid,)]
+
+
+class SlowToHangUp:
+    """A server's side of a connection: last words, and its end a moment later."""
+
+    def __init__(self) -> None:
+        ours, self._theirs = socket.socketpair()
+        self._ours = ours
+        self.socket = ours.fileno()
+        self.status = ConnStatus.OK
+        self._theirs.send(b"terminating connection")
+        self._timer = threading.Timer(HANG_UP_SECONDS / 5, self._theirs.close)
+        self._timer.start()
+
+    def consume_input(self) -> None:
+        if not self._ours.recv(100):
+            self.status = ConnStatus.BAD
+
+    def close(self) -> None:
+        self._timer.join()
+        self._ours.close()
+
+
+def test_a_server_that_hangs_up_after_its_last_words_is_waited_for() -> None:
+    """Otherwise the next statement, a request's first, would meet the end of the connection."""
+    server = SlowToHangUp()
+
+    hear_last_words(cast(Any, SimpleNamespace(lock=threading.Lock(), pgconn=server)))
+
+    server.close()
+    assert server.status == ConnStatus.BAD
