@@ -67,8 +67,9 @@ UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s
 FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text, i.given::text
 """  # noqa: S608
 # No plan may depend on what is known of the table: just after 300,000 were declared that is nothing, and all
-# of them were read for each chunk (157 ms instead of 1). So rows are found by id, not by job; and the next
-# ones one by one, in the order that only one index has: who looks for one is not tempted to sort them all.
+# of them were read for each chunk (157 ms instead of 1). So rows are found by id: not by job, and not by the
+# index of what is open, which cannot be used where the state is an expression. The next ones are found one
+# by one, in the order that only one index has: who looks for one is not tempted to sort them all.
 # It goes through the items once: what was put back stays behind the mark. Nor does the second part see what
 # the first one writes.
 STEP = """
@@ -82,7 +83,8 @@ WITH RECURSIVE {HELD}, ended AS (
     UPDATE millrace_item i
     SET state = new.state, detail = coalesce(new.detail::jsonb, i.detail)
     FROM held, unnest(%(ids)s::bigint[], %(states)s::text[], %(details)s::text[]) AS new (id, state, detail)
-    WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state = 'doing' AND i.attempt = %(attempt)s
+    WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doing'
+      AND i.attempt = %(attempt)s
     RETURNING i.id
 ), next (id, place) AS (
     SELECT {STEP.format(after="%(after)s::bigint")}, 1 FROM held WHERE %(limit)s > 0
@@ -90,7 +92,7 @@ WITH RECURSIVE {HELD}, ended AS (
     SELECT {STEP.format(after="next.id")}, place + 1 FROM next WHERE id IS NOT NULL AND place < %(limit)s
 ), begun AS (
     UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s
-    FROM next WHERE i.id = next.id AND i.state = 'pending' RETURNING i.id, i.key, i.detail, i.given
+    FROM next WHERE i.id = next.id AND i.state || '' = 'pending' RETURNING i.id, i.key, i.detail, i.given
 )
 SELECT 'ended', count(*), NULL, NULL, NULL FROM ended
 UNION ALL SELECT 'held', count(*), NULL, NULL, NULL FROM held
