@@ -11,10 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from pydantic import AfterValidator, Field
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Python's codec follows the older IDNA, which would send mail for straße.de to strasse.de.
-DEVIATING = re.compile("[ßς\u200c\u200d]")
-LOCAL_CHARACTERS = 64
+from jobs.mail.address import CONTROL, EXAMPLE, LOCAL_BYTES, ascii_domain
+
 ATOM = r"[\w!#$%&'*+/=?^`{|}~\u0080-\U0010ffff-]+"
 LOCAL = re.compile(rf"{ATOM}(\.{ATOM})*")
 """What may stand before the @: letters of any script, which a server with SMTPUTF8 can carry."""
@@ -42,13 +40,13 @@ def check_address(text: str) -> str:
     """
     local, at, domain = check_header(text).rpartition("@")
     if not at:
-        raise ValueError("is not a mail address; one looks like name@example.org")
+        raise ValueError(f"is not a mail address; {EXAMPLE}")
     local = normalize("NFC", local)
     domain = check_domain(domain)
     if not (LOCAL.fullmatch(local) and local.isprintable()):
-        raise ValueError("is not a mail address; one looks like name@example.org")
-    if len(local.encode()) > LOCAL_CHARACTERS:
-        raise ValueError(f"has more than {LOCAL_CHARACTERS} characters before the @")
+        raise ValueError(f"is not a mail address; {EXAMPLE}")
+    if len(local.encode()) > LOCAL_BYTES:
+        raise ValueError(f"has more than {LOCAL_BYTES} characters before the @")
     return f"{local}@{domain}"
 
 
@@ -59,22 +57,8 @@ def check_domain(domain: str) -> str:
     try:
         validate_email(f"a@{domain}")
     except ValidationError:
-        raise ValueError("is not a mail address; one looks like name@example.org") from None
+        raise ValueError(f"is not a mail address; {EXAMPLE}") from None
     return domain
-
-
-def ascii_domain(domain: str) -> str:
-    """The domain as mail servers know it."""
-    try:
-        return ".".join(_ascii_label(label) for label in domain.lower().split("."))
-    except UnicodeError:
-        raise ValueError(f"has a domain that cannot exist: {domain}") from None
-
-
-def _ascii_label(label: str) -> str:
-    if DEVIATING.search(label):
-        return "xn--" + label.encode("punycode").decode()
-    return label.encode("idna").decode()
 
 
 Address = Annotated[

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from jobs.mail.address import ascii_domain
 from jobs.mail.message_ids import WHOLE_JOB, make_message_id
-from workers.engines.addresses import ascii_domain
 from workers.engines.mail.header import Mailbox
 from workers.engines.mail.letter import Letter
 from workers.engines.mail.pattern import Marks, Pattern, fixed

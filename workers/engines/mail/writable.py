@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from jobs.errors import Rejected
-from workers.engines.addresses import CONTROL, LOCAL, LOCAL_CHARACTERS
+from jobs.mail.address import ADDRESS_BYTES, CONTROL, LOCAL_BYTES
+from workers.engines.addresses import LOCAL
 
-ADDRESS_CHARACTERS = 254
 DOMAIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f.:]+\]|\[IPv6:[0-9A-Fa-f.:]+\]")
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}", re.ASCII)
 MESSAGE_ID = re.compile(r"<[\w!#$%&'*+/=?^`{|}~.-]+@[\w.\[\]:-]+>", re.ASCII)
@@ -45,7 +45,7 @@ def whole(field: str, text: str) -> str:
 def address(field: str, text: str) -> str:
     """A bare address whose domain is ASCII."""
     local, _, domain = line(field, text).rpartition("@")
-    is_short = len(text.encode()) <= ADDRESS_CHARACTERS and len(local.encode()) <= LOCAL_CHARACTERS
+    is_short = len(text.encode()) <= ADDRESS_BYTES and len(local.encode()) <= LOCAL_BYTES
     if not (is_short and local.isprintable() and LOCAL.fullmatch(local) and DOMAIN.fullmatch(domain)):
         raise Unwritable(field, f"is no mail address: {text!r}")
     return text

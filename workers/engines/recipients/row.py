@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from jobs.mail.address import CONTROL
 from workers.engines.addresses import check_address
 
 ADDRESS_CHARACTERS = 254
@@ -16,7 +17,6 @@ ROW_CHARACTERS = 20_000
 SHOWN_CHARACTERS = 80
 DEPTH = 4
 """How deep the values of a JSON list may nest."""
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 UNKEPT = re.compile("[\x00\ud800-\udfff]")
 """What no text may hold: a NUL, and half a surrogate pair, as which a byte that is no text is read."""
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
