@@ -57,7 +57,7 @@ def list_jobs(
     page = page_of(rows, cursor, of=wanted.text, size=limit)
     total = count_up_to(found, of=wanted.text)._asdict() if count else None
     beside = page_links(request, next=beside_page(page.older), prev=beside_page(page.newer))
-    shown = {"jobs": shown_jobs(page.jobs), "next": page.older or None, "count": total}
+    shown = {"jobs": shown_jobs(page.rows), "next": page.older or None, "count": total}
     return answer(shown, headers=beside)
 
 

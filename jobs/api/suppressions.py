@@ -28,7 +28,7 @@ from jobs.api.schemas import (
 )
 from jobs.api.shown import time
 from jobs.mail.address import read_address
-from jobs.mail.listing import Wanted, find_suppression, page_of, wanted_suppressions
+from jobs.mail.listing import Wanted, find_suppression, page_of_suppressions
 from jobs.mail.suppression import Entry, lift, look_up, suppress
 from jobs.models import Suppression
 from jobs.models.suppression import Suppressed
@@ -47,8 +47,7 @@ def list_suppressions(
 ) -> HttpResponse:
     """Those in force, the newest first: yours, with the scope `operate` everybody's."""
     wanted = Wanted(text, reason.value if reason else "", owner)
-    rows = wanted_suppressions(request.user, wanted)
-    page = page_of(rows, cursor, of=wanted.name, size=limit)
+    page = page_of_suppressions(request.user, wanted, cursor, size=limit)
     beside = page_links(
         request,
         next={"cursor": page.older} if page.older else {},

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from jobs.errors import NotFound
 from jobs.models import Suppression
 from jobs.owners import can_operate
-from jobs.search.cursor import NEWER, OLDER, decode, encode
+from jobs.search import Page, page_of
 from jobs.text import storable
 
 if TYPE_CHECKING:
@@ -34,15 +34,6 @@ class Wanted:
     def name(self) -> str:
         """What a cursor belongs to."""
         return "\x1f".join(["suppressions", self.text, self.reason, self.owner])
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some suppressions, the newest first, and the cursors of the pages beside (empty: there is none)."""
-
-    rows: list[Suppression]
-    older: str
-    newer: str
 
 
 def visible_suppressions(user: User | AnonymousUser) -> QuerySet[Suppression]:
@@ -71,23 +62,9 @@ def wanted_suppressions(user: User | AnonymousUser, wanted: Wanted) -> QuerySet[
     return rows
 
 
-def page_of(rows: QuerySet[Suppression], cursor: str, *, of: str, size: int) -> Page:
+def page_of_suppressions(
+    user: User | AnonymousUser, wanted: Wanted, cursor: str, *, size: int
+) -> Page[Suppression]:
     """The page a cursor points at; without one, the newest. Raises BadCursor."""
-    direction, edge = decode(cursor, of)
-    if edge is None:
-        found = rows.order_by("-id")
-    elif direction == NEWER:
-        found = rows.filter(id__gt=edge).order_by("id")
-    else:
-        found = rows.filter(id__lt=edge).order_by("-id")
-    read = list(found[: size + 1])
-    is_more, shown = len(read) > size, read[:size]
-    if direction == NEWER:
-        shown.reverse()
-    has_older = is_more if direction == OLDER else edge is not None
-    has_newer = is_more if direction == NEWER else edge is not None
-    return Page(
-        shown,
-        encode(OLDER, shown[-1].id, of) if shown and has_older else "",
-        encode(NEWER, shown[0].id, of) if shown and has_newer else "",
-    )
+    rows = wanted_suppressions(user, wanted)
+    return page_of(rows, cursor, of=wanted.name, size=size, is_hurried=False)

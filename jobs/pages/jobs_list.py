@@ -28,7 +28,7 @@ from jobs.states import WAITING, State
 
 CHOICES = ("state", "kind", "queue", "owner")
 """What the drop-downs choose, as the address has it: `?state=failed` becomes a word of the filter."""
-EMPTY = Page([], "", "")
+EMPTY = Page[Job]([], "", "")
 GONE = "That page belongs to another filter. Here are the newest that fit."
 
 
@@ -86,8 +86,8 @@ def listed(request: HttpRequest, found: Search) -> dict[str, Any]:
             for part in found.parts
         ],
         "shown": shown,
-        "lines": lines_of(shown.jobs),
-        "is_moving": any(not job.is_final for job in shown.jobs),
+        "lines": lines_of(shown.rows),
+        "is_moving": any(not job.is_final for job in shown.rows),
         "cursor": cursor,
         "notice": notice,
         "count": count_up_to(jobs, of=found.text) if request.GET.get("count") else None,

@@ -18,14 +18,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jobs.errors import BadCursor, NotAllowed
 from jobs.mail.address import read_address
-from jobs.mail.listing import Page, Wanted, find_suppression, page_of, wanted_suppressions
+from jobs.mail.listing import Wanted, find_suppression, page_of_suppressions, wanted_suppressions
 from jobs.mail.sheet import MOST_BYTES, BadSheet, Sheet, read_sheet, write_lines
 from jobs.mail.suppression import NOTE_CHARACTERS, Entry, lift, suppress
+from jobs.models import Suppression
 from jobs.models.suppression import Suppressed
 from jobs.owners import can_operate, can_submit
 from jobs.pages.answers import page, signed_in
 from jobs.pages.fields import LinesField
 from jobs.pages.words import word
+from jobs.search import Page
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -195,13 +197,12 @@ def wanted_by(request: HttpRequest) -> Wanted:
     )
 
 
-def listed(user: User, wanted: Wanted, cursor: str) -> tuple[Page, str]:
+def listed(user: User, wanted: Wanted, cursor: str) -> tuple[Page[Suppression], str]:
     """The page of a cursor; the first one, and why, if it is none of this search."""
-    rows = wanted_suppressions(user, wanted)
     try:
-        return page_of(rows, cursor, of=wanted.name, size=SIZE), ""
+        return page_of_suppressions(user, wanted, cursor, size=SIZE), ""
     except BadCursor:
-        return page_of(rows, "", of=wanted.name, size=SIZE), GONE
+        return page_of_suppressions(user, wanted, "", size=SIZE), GONE
 
 
 def tell_added(request: HttpRequest, entries: list[Entry], added: set[str]) -> None:

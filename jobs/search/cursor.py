@@ -7,60 +7,64 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.crypto import salted_hmac
 
 from jobs.errors import BadCursor
-from jobs.models import Job
 from jobs.search.patience import patience
 
 OLDER, NEWER = b"o", b"n"
 ID_BYTES, SEAL_BYTES = 16, 10
 SALT = "millrace.jobs.search.cursor"
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some jobs, the newest first, and the cursors of the pages beside (empty: there is none)."""
+class Page(Generic[M]):
+    """Some rows, the newest first, and the cursors of the pages beside (empty: there is none)."""
 
-    jobs: list[Job]
+    rows: list[M]
     older: str
     newer: str
 
 
-def page_of(jobs: QuerySet[Job], cursor: str = "", *, of: str = "", size: int = 25) -> Page:
-    """The page a cursor points at; without one, the newest. `of` is the filter, as `Search.text` has it.
+def page_of(
+    rows: QuerySet[M], cursor: str = "", *, of: str = "", size: int = 25, is_hurried: bool = True
+) -> Page[M]:
+    """The page of rows with UUIDv7 ids a cursor points at; without one, the newest.
 
-    Raises BadCursor for one that was not made here, or for another filter; BadFilter if the search takes too
-    long.
+    `of` is the filter, as `Search.text` has it. Raises BadCursor for one that was not made here, or for
+    another filter; BadFilter if it is hurried, and the search takes too long.
     """
     direction, edge = decode(cursor, of)
     if edge is None:
-        found = jobs.order_by("-id")
+        found = rows.order_by("-id")
     elif direction == NEWER:
-        found = jobs.filter(id__gt=edge).order_by("id")
+        found = rows.filter(id__gt=edge).order_by("id")
     else:
-        found = jobs.filter(id__lt=edge).order_by("-id")
-    with patience(of):
-        read = list(found[: size + 1])
+        found = rows.filter(id__lt=edge).order_by("-id")
+    with patience(of) if is_hurried else nullcontext():
+        read: list[Any] = list(found[: size + 1])
     is_more, shown = len(read) > size, read[:size]
     if direction == NEWER:
         shown.reverse()
     has_older = is_more if direction == OLDER else edge is not None
     has_newer = is_more if direction == NEWER else edge is not None
     return Page(
-        jobs=shown,
+        rows=shown,
         older=encode(OLDER, shown[-1].id, of) if shown and has_older else "",
         newer=encode(NEWER, shown[0].id, of) if shown and has_newer else "",
     )
 
 
 def encode(direction: bytes, edge: UUID, of: str) -> str:
-    """A cursor to the jobs beyond this one."""
+    """A cursor to the rows beyond this one."""
     place = direction + edge.bytes
     return urlsafe_b64encode(place + seal(place, of, settings.SECRET_KEY)).decode()
 

@@ -221,5 +221,5 @@ def test_the_last_page_has_no_older_one(submitter):
     first = page_of(visible_jobs(submitter), size=2)
     second = page_of(visible_jobs(submitter), first.older, size=2)
 
-    assert (second.older, len(second.jobs)) == ("", 2)
+    assert (second.older, len(second.rows)) == ("", 2)
     assert Job.objects.count() == 4

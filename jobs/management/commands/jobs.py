@@ -50,11 +50,11 @@ class Command(Door):
             return
         size = len(chosen.ids) or options["limit"]
         page = page_of(chosen.jobs, of=chosen.text, size=size)
-        if missing := set(chosen.ids) - {job.id for job in page.jobs}:
+        if missing := set(chosen.ids) - {job.id for job in page.rows}:
             raise CommandError(f"There is no job {min(missing)}.", returncode=REFUSED)
-        waiting = waiting_reasons([job.id for job in page.jobs if job.state in WAITING])
+        waiting = waiting_reasons([job.id for job in page.rows if job.state in WAITING])
         if options["json"]:
-            self.stdout.write(json.dumps(as_data(page.jobs, waiting), indent=2, ensure_ascii=False))
+            self.stdout.write(json.dumps(as_data(page.rows, waiting), indent=2, ensure_ascii=False))
             return
         rows = [
             [
@@ -65,7 +65,7 @@ class Command(Door):
                 f"{job.created_at:%Y-%m-%d %H:%M:%S}",
                 note(job, waiting),
             ]
-            for job in page.jobs
+            for job in page.rows
         ]
         self.stdout.write(table(["ID", "KIND", "QUEUE", "STATE", "SUBMITTED (UTC)", "NOTE"], rows))
         if page.older:

@@ -23,9 +23,9 @@ def test_paging_there_and_back_shows_every_job_once() -> None:
     third = page_of(Job.objects.all(), second.older, size=2)
     back = page_of(Job.objects.all(), second.newer, size=2)
 
-    assert [job.id for page in (first, second, third) for job in page.jobs] == made
+    assert [job.id for page in (first, second, third) for job in page.rows] == made
     assert (first.newer, third.older) == ("", "")
-    assert (back.jobs, back.newer) == (first.jobs, "")
+    assert (back.rows, back.newer) == (first.rows, "")
 
 
 def test_a_cursor_holds_for_its_filter_alone() -> None:
