@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from django.utils.dateparse import parse_datetime
 
+from jobs.cells import bare, harmless
 from jobs.errors import Refusal
 from jobs.mail.address import read_address
 from jobs.mail.suppression import Entry
@@ -21,9 +22,6 @@ NAMES = {"address": "address", "email": "address", "e-mail": "address", "reason"
          "expires_at": "expires_at"}  # fmt: skip
 MOST_BYTES = 20 * 1024 * 1024
 MOST_ROWS = 200_000
-FIELD_CHARACTERS = 10_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for a formula; a `'` before it says that it is text."""
 
 
 class BadSheet(Refusal):
@@ -51,7 +49,7 @@ def write_lines(rows: Iterable[Suppression]) -> Iterator[str]:
     yield _line(COLUMNS)
     for row in rows:
         ends = row.expires_at.isoformat() if row.expires_at else ""
-        yield _line([_text(row.address), row.reason, _text(row.note), ends, row.created_at.isoformat()])
+        yield _line([harmless(row.address), row.reason, harmless(row.note), ends, row.created_at.isoformat()])
 
 
 def read_sheet(raw: bytes) -> Sheet:
@@ -100,7 +98,7 @@ def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _entry(cells: dict[str, str]) -> Entry:
-    address = _bare(cells.get("address", ""))
+    address = bare(cells.get("address", "").strip())
     try:
         found = read_address(address)
     except ValueError as error:
@@ -108,7 +106,7 @@ def _entry(cells: dict[str, str]) -> Entry:
     reason = cells.get("reason", "").strip().lower() or Suppressed.BY_HAND
     if reason not in set(Suppressed):
         raise ValueError(f"{reason[:100]!r} is no reason; there are: {', '.join(Suppressed)}")
-    note = _bare(cells.get("note", ""))
+    note = bare(cells.get("note", "").strip())
     return Entry(
         address=found,
         reason=Suppressed(reason),
@@ -128,15 +126,6 @@ def _time(text: str) -> datetime | None:
     if found is None:
         raise ValueError(f"{text[:100]!r} is no time like 2026-12-24T18:00:00+01:00")
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _text(value: str) -> str:
-    return f"'{value}" if value.startswith(FORMULA) else value
-
-
-def _bare(value: str) -> str:
-    value = value.strip()
-    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULA) else value
 
 
 def _line(cells: Iterable[str]) -> str:

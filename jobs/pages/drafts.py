@@ -18,6 +18,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs.artifacts import opener
+from jobs.cells import harmless
 from jobs.errors import BadPayload, KeyReused, Refusal
 from jobs.idempotency import Key
 from jobs.lifecycle.submit import submit_job
@@ -27,8 +28,6 @@ from jobs.pages.draft import Opened, open_draft
 from jobs.review import Sample
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; frame-ancestors 'self'; sandbox"
-RISKY = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for a formula at the beginning of a cell."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -176,8 +175,3 @@ def written(rows: Iterator[list[Any]]) -> Iterator[str]:
             buffer.seek(0)
             buffer.truncate()
     yield buffer.getvalue()
-
-
-def harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(RISKY) else text

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
+from jobs import cells
 
 
 def harmless(value: Any) -> Any:
     """The value, with an apostrophe before a text that a spreadsheet would run as a formula."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_SIGNS):
-        return "'" + value
-    return value
+    return cells.harmless(value) if isinstance(value, str) else value
 
 
 def seconds(value: float | None) -> float | None:
