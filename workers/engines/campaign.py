@@ -45,23 +45,19 @@ class Asked(Protocol):
 
 
 def rows(payload: Asked, open_file: OpenFile) -> Iterator[Row | BadRow]:
-    """Everybody, in order, and every row that is nobody; raises BadPayload for a list that cannot be read."""
-    wording = payload.wording
+    """Everybody, in order, and every row that is nobody; raises BadPayload for a list that cannot be read.
 
-    def check(row: Row) -> str:
-        try:
-            wording.check(known(row), row.language)
-        except Unfilled as error:
-            return error.why
-        return ""
-
+    Those whom the payload itself names are good: it was refused otherwise.
+    """
     if payload.file is None:
         for number, each in enumerate(payload.recipients, start=1):
             values = each.known
-            row = Row(number, each.to, values.get("name", ""), str(values.get("language", "")), values)
-            why = check(row)
-            yield BadRow(number, each.to, why) if why else row
+            yield Row(number, each.to, values.get("name", ""), str(values.get("language", "")), values)
         return
+
+    def check(row: Row) -> str:
+        return payload.wording.objection(known(row), row.language)
+
     try:
         with open_file(payload.file) as file:
             yield from read(file, charset=payload.charset, most=conf().campaign_recipients, check=check)
@@ -74,7 +70,6 @@ def entries(payload: Asked, open_file: OpenFile) -> Iterator[Declared]:
     if payload.test_to:
         yield trial_entry(payload, open_file, payload.test_to)
         return
-    where = "recipients" if payload.file is None else "file"
     problems: list[Problem] = []
     count = 0
     for row in rows(payload, open_file):
@@ -84,10 +79,10 @@ def entries(payload: Asked, open_file: OpenFile) -> Iterator[Declared]:
             continue
         count += 1
         if len(problems) < TOLD:
-            problems.append(Problem((where,), str(row) if payload.file else f"{row.shown}: {row.why}"))
+            problems.append(Problem(("file",), str(row)))
     if count > len(problems):
         problems.append(
-            Problem((where,), f"and {count - len(problems):,} more; check the form to see them all")
+            Problem(("file",), f"and {count - len(problems):,} more; check the form to see them all")
         )
     if problems:
         raise BadPayload(KIND, problems)

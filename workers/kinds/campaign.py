@@ -181,7 +181,9 @@ class Payload(BaseModel, extra="forbid"):
         except BadWording as error:
             raise ValueError(str(error)) from None
         wrong = [
-            f"{each.to}: it {why}" for each in self.recipients if (why := objection(wording, each.known))
+            f"{each.to}: it {why}"
+            for each in self.recipients
+            if (why := wording.objection(each.known, str(each.known.get("language", ""))))
         ]
         if wrong:
             more = f"; and {len(wrong) - PROBLEMS} more" if len(wrong) > PROBLEMS else ""
@@ -203,15 +205,6 @@ class Payload(BaseModel, extra="forbid"):
             for each in self.translations
         ]  # fmt: skip
         return Wording([first, *others])
-
-
-def objection(wording: Wording, known: dict[str, Any]) -> str:
-    """Why somebody's mail cannot be written; empty if it can."""
-    try:
-        wording.check(known, str(known.get("language", "")))
-    except Unfilled as error:
-        return error.why
-    return ""
 
 
 @job_kind(

@@ -9,7 +9,7 @@ from functools import cached_property
 from workers.engines.mail import pattern
 from workers.engines.mail.pattern import Pattern
 from workers.engines.mail.writable import Unwritable
-from workers.engines.wording.limits import BadWording, Missing
+from workers.engines.wording.limits import BadWording, Missing, Unfilled
 from workers.engines.wording.part import Part, Values
 
 
@@ -97,6 +97,14 @@ class Wording:
     def check(self, values: Values, language: str) -> None:
         """Raises Unfilled if the mail could not be written for this recipient."""
         self.choose(language).check(values)
+
+    def objection(self, values: Values, language: str) -> str:
+        """Why the mail could not be written for this recipient; empty if it could."""
+        try:
+            self.check(values, language)
+        except Unfilled as error:
+            return error.why
+        return ""
 
 
 def plain(language: str) -> str:
