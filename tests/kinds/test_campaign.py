@@ -23,6 +23,7 @@ from tests.factories import moved_to
 from tests.kinds.dying import Died, dies_after
 from tests.running import accept, lose, make_context, run
 from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
+from workers.engines.mail.delivery import TOLD
 from workers.engines.smtp import kept
 from workers.kinds.campaign import TRIES
 
@@ -107,6 +108,18 @@ def test_each_answer_is_told_of_whom_it_was_about(kind: Kind, mill: ScriptedServ
     assert states(job) == {"done": 3, "failed": 1}
     assert result.values["failed"] == 1
     assert mill.recipients == [to(0), to(3), to(2)], "nobody else was sent to again"
+
+
+def test_of_many_who_are_refused_the_first_are_told_and_all_are_counted(
+    kind: Kind, mill: ScriptedServer
+) -> None:
+    mill.script |= {f"RCPT {to(number)}": "550 5.1.1 No such mailbox" for number in range(1, TOLD + 6)}
+
+    result = run(kind, accept(kind, mailing(TOLD + 6)))
+
+    assert result.values["failed"] == TOLD + 5
+    assert len(result.values["problems"]) == TOLD
+    assert to(1) in result.values["problems"][0]
 
 
 def test_who_is_put_off_too_often_is_given_up(kind: Kind, mill: ScriptedServer) -> None:

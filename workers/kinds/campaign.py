@@ -259,7 +259,10 @@ def campaign(context: Context, payload: Payload) -> Result:
     context.items.decide("at_least_once" if payload.again else "at_most_once")
     with transport.opened() as way:
         found = delivery.deliver(context, way, write, most_tries=TRIES, leave_out=TO_MANY)
-    return result(delivery.finish(context, found), found.refused[:PROBLEMS])
+    counts = delivery.finish(context, found)
+    if counts[ItemState.FAILED] == sum(counts.values()):
+        raise Rejected("; ".join(found.refused) or "Every recipient was refused.")
+    return Result(values=delivery.summary(counts, found.refused))
 
 
 def filled(variant: Variant, known: dict[str, Any]) -> dict[str, str]:
@@ -268,17 +271,3 @@ def filled(variant: Variant, known: dict[str, Any]) -> dict[str, str]:
         return variant.values(known)
     except Unfilled:
         return {}
-
-
-def result(counts: dict[ItemState, int], problems: list[str]) -> Result:
-    """What became of all of them; raises Rejected if nobody could be reached."""
-    accepted = sum(counts.values())
-    if counts[ItemState.FAILED] == accepted:
-        raise Rejected("; ".join(problems) or "Every recipient was refused.")
-    ends = (ItemState.DONE, ItemState.FAILED, ItemState.SKIPPED, ItemState.UNCERTAIN)
-    values: dict[str, Any] = {"accepted": accepted} | {state.value: counts[state] for state in ends}
-    if counts[ItemState.UNCERTAIN]:
-        values["note"] = (
-            "Whether the uncertain ones got the mail cannot be known from here. Ask before sending again."
-        )
-    return Result(values=values | ({"problems": problems} if problems else {}))

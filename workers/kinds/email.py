@@ -116,7 +116,10 @@ def send(context: Context, payload: Payload) -> Result:
             chunk=1,
             leave_out=TO_ONE,
         )
-    return _result(delivery.finish(context, found), message_id, found.refused + found.left_out)
+    counts, problems = delivery.finish(context, found), found.refused + found.left_out
+    if counts[ItemState.FAILED] + counts[ItemState.SKIPPED] == sum(counts.values()):
+        raise Rejected("; ".join(problems) or "Every recipient was refused or left out.")
+    return Result(values={"message_id": message_id} | delivery.summary(counts, problems))
 
 
 def _attached(context: Context, payload: Payload) -> list[Attachment]:
@@ -132,23 +135,3 @@ def _attached(context: Context, payload: Payload) -> list[Attachment]:
         with context.artifacts.open(file.id) as content:
             found.append(Attachment(file.name, content.read(), file.media_type))
     return found
-
-
-def _result(counts: dict[ItemState, int], message_id: str, refused: list[str]) -> Result:
-    if counts[ItemState.FAILED] + counts[ItemState.SKIPPED] == sum(counts.values()):
-        raise Rejected("; ".join(refused) or "Every recipient was refused or left out.")
-    values = {
-        "message_id": message_id,
-        "accepted": sum(counts.values()),
-        "done": counts[ItemState.DONE],
-        "failed": counts[ItemState.FAILED],
-        "skipped": counts[ItemState.SKIPPED],
-        "uncertain": counts[ItemState.UNCERTAIN],
-    }
-    if counts[ItemState.UNCERTAIN]:
-        values["note"] = (
-            "Whether the uncertain ones got the mail cannot be known from here. Ask before sending again."
-        )
-    if refused:
-        values["problems"] = refused
-    return Result(values=values)

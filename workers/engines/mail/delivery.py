@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from jobs.errors import Failed
 from jobs.items import ClaimedItem, Ended
@@ -19,19 +20,18 @@ from workers.engines.mail.transport import Transport
 from workers.engines.smtp.outcome import Outcome, Verdict
 
 CHUNK = 20
+ENDS = (ItemState.DONE, ItemState.FAILED, ItemState.SKIPPED, ItemState.UNCERTAIN)
 TOLD = 20
 """So many examples of what went wrong are told; the ledger has them all."""
 
 
 @dataclass
 class Delivered:
-    """What went wrong in this attempt, in words."""
+    """The first of what went wrong in this attempt, in words."""
 
     refused: list[str] = field(default_factory=list)
     put_off: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    repeated: int = 0
-    """How many undecided ones the policy wants to be sent again."""
 
 
 def deliver(
@@ -92,17 +92,34 @@ def finish(context: Context, found: Delivered) -> dict[ItemState, int]:
     """The counts, once nobody is left to be sent to; as long as somebody is, raises Failed."""
     counts = context.items.counts()
     if counts[ItemState.PENDING]:
-        some = found.put_off[:TOLD] or [f"{counts[ItemState.PENDING]} are to be sent to again."]
+        some = found.put_off or [f"{counts[ItemState.PENDING]} are to be sent to again."]
         raise Failed("; ".join(some))
     return counts
+
+
+def summary(counts: Mapping[ItemState, int], problems: Sequence[str]) -> dict[str, Any]:
+    """What became of all of them, as a result tells it."""
+    values: dict[str, Any] = {"accepted": sum(counts.values())} | {
+        state.value: counts[state] for state in ENDS
+    }
+    if counts[ItemState.UNCERTAIN]:
+        values["note"] = (
+            "Whether the uncertain ones got the mail cannot be known from here. Ask before sending again."
+        )
+    return values | ({"problems": list(problems)} if problems else {})
+
+
+def _tell(told: list[str], why: str) -> None:
+    """A list may have a million who are refused."""
+    if len(told) < TOLD:
+        told.append(why)
 
 
 def _skipped(found: Delivered, item: ClaimedItem, address: str, left: Mapping[str, Suppressed]) -> Ended:
     """Nothing was sent: the owner's list says so."""
     reason = left[address].value
-    if len(found.left_out) < TOLD:
-        words = reason.replace("_", " ")
-        found.left_out.append(f"{address} gets no mail of yours: it is suppressed ({words}).")
+    words = reason.replace("_", " ")
+    _tell(found.left_out, f"{address} gets no mail of yours: it is suppressed ({words}).")
     return Ended(item.id, ItemState.SKIPPED, {"suppressed": reason})
 
 
@@ -121,14 +138,14 @@ def _ended(context: Context, found: Delivered, item: ClaimedItem, outcome: Outco
         case Verdict.REFUSED:
             by = "was refused by the mail server" if outcome.code else "cannot be sent to"
             why = f"{outcome.recipient} {by}: {reply}"
-            found.refused.append(why)
+            _tell(found.refused, why)
             return Ended(item.id, ItemState.FAILED, {"error": why, "status": outcome.status})
         case Verdict.PUT_OFF:
             why = f"{outcome.recipient} was put off by the mail server: {reply}"
             tries = 1 + (item.detail or {}).get("tries", 0)
             detail = {"error": why, "status": outcome.status, "tries": tries}
             if tries == most_tries:
-                found.refused.append(why)
+                _tell(found.refused, why)
                 return Ended(item.id, ItemState.FAILED, detail)
-            found.put_off.append(why)
+            _tell(found.put_off, why)
             return Ended(item.id, ItemState.PENDING, detail)
