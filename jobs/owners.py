@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser, Group
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from jobs.errors import Gone, NotFound
+from jobs.errors import Gone, NotAllowed, NotFound
 from jobs.limit import per_owner
 from jobs.models import Job, Tombstone
 from jobs.registry import KINDS
@@ -36,6 +36,12 @@ SERVICE = "millrace."
 def can_submit(user: User | AnonymousUser) -> bool:
     """Whether this person may submit jobs of any kind."""
     return user.has_perm("millrace_jobs.submit_job")
+
+
+def must_submit(user: User | AnonymousUser) -> None:
+    """Raises NotAllowed for accounts that may only look."""
+    if not can_submit(user):
+        raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
 
 
 def can_operate(user: User | AnonymousUser) -> bool:
@@ -91,6 +97,14 @@ def with_names(keys: Collection[str]) -> dict[str, str]:
 def teams(user: User | AnonymousUser) -> QuerySet[Group]:
     """The groups this person can share a job with."""
     return user.groups.exclude(name__in=ROLES).order_by("name")
+
+
+def lock_owner(owner: User) -> None:
+    """Until the transaction ends nobody else counts what this owner has: two would both count one too few.
+
+    Their jobs are accepted meanwhile: a row that refers to an owner does not wait for this lock.
+    """
+    get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
 
 
 def service_user(name: str) -> User:

@@ -17,7 +17,6 @@ from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -26,6 +25,7 @@ from jobs.conf import conf
 from jobs.database import DJANGO
 from jobs.errors import BadToken, NotAllowed, Refusal
 from jobs.models import Token
+from jobs.owners import lock_owner
 from jobs.text import storable
 
 if TYPE_CHECKING:
@@ -212,8 +212,7 @@ def check_scopes(scopes: Collection[str]) -> list[str]:
 
 def check_room(owner: User) -> None:
     """Raise Refusal if this owner has as many as one may have; until the commit nobody else counts them."""
-    # Two requests at once would both count one too few.
-    get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
+    lock_owner(owner)
     most = conf().tokens_per_owner
     if live_tokens(owner).count() >= most:
         raise Refusal(f"You have {most} good tokens, which is the limit. Revoke one first.")

@@ -7,9 +7,10 @@ from typing import Any, cast
 from django.http import HttpRequest
 from ninja.utils import check_csrf
 
+from jobs import owners
 from jobs.api.problems import Refused
 from jobs.errors import BadToken, NotAllowed
-from jobs.owners import can_operate, can_submit
+from jobs.owners import can_operate
 from jobs.tokens import Holder, Scope, find_token
 
 SCHEME = "bearer"
@@ -78,8 +79,7 @@ def holder_of(request: HttpRequest) -> Holder:
 
 def must_submit(request: HttpRequest) -> None:
     """Raises NotAllowed for accounts that may only look."""
-    if not can_submit(request.user):
-        raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
+    owners.must_submit(request.user)
 
 
 def must_operate(request: HttpRequest) -> None:

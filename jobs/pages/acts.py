@@ -16,7 +16,7 @@ from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.rerun import rerun_job
 from jobs.lifecycle.retry import retry_jobs
 from jobs.models import Job
-from jobs.owners import can_act, can_submit, find_job
+from jobs.owners import can_act, find_job, must_submit
 from jobs.pages.answers import signed_in
 from jobs.pages.words import word
 from jobs.states import State
@@ -57,8 +57,7 @@ def retry(request: HttpRequest, id: UUID) -> HttpResponse:
 def rerun(request: HttpRequest, id: UUID) -> HttpResponse:
     """Submit the same payload as a new job of the person who asks."""
     job = find_job(request.user, id)
-    if not can_submit(request.user):
-        raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
+    must_submit(request.user)
     given = word(request.POST, "key")
     key = Key(f"web:{request.user.pk}:rerun:{job.id}", given) if given else None
     try:
@@ -75,8 +74,7 @@ def rerun(request: HttpRequest, id: UUID) -> HttpResponse:
 def again(request: HttpRequest, id: UUID) -> HttpResponse:
     """Do once more what nobody knows to have happened, as a new job."""
     job = own_job(request, id)
-    if not can_submit(request.user):
-        raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
+    must_submit(request.user)
     try:
         new = do_again(job, owner=request.user, actor=request.user.get_username(), door="web")  # type: ignore[arg-type]
     except Refusal as refusal:

@@ -15,9 +15,9 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from jobs.artifacts import check_uses, open_file, opener, store_upload
-from jobs.errors import BadPayload, Gone, NotAllowed, NotFound
+from jobs.errors import BadPayload, Gone, NotFound
 from jobs.models import Artifact
-from jobs.owners import can_submit
+from jobs.owners import must_submit
 from jobs.registry import KINDS, Kind
 from jobs.review import Line, Review
 
@@ -74,8 +74,7 @@ def open_draft(request: HttpRequest, id: UUID) -> Opened:
     kept = Artifact.objects.filter(pk=id, owner_id=request.user.pk, job=None, media_type=MEDIA_TYPE).first()
     if kept is None:
         raise NotFound("There is no such draft of yours. They are kept for a day: fill in the form again.")
-    if not can_submit(request.user):
-        raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
+    must_submit(request.user)
     try:
         with open_file(kept.path) as file:
             read = Draft.model_validate_json(file.read())

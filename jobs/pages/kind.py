@@ -7,8 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from jobs.errors import NotAllowed
-from jobs.owners import can_submit
+from jobs.owners import must_submit
 from jobs.pages.answers import page, signed_in
 from jobs.pages.asking import Asking
 from jobs.pages.example import command_of
@@ -20,8 +19,7 @@ from jobs.registry import KINDS
 def kind_page(request: HttpRequest, name: str) -> HttpResponse:
     """Show the form; submit what was sent."""
     kind = KINDS.find_listed(name)
-    if not can_submit(request.user):
-        raise NotAllowed("Your account may look, but not submit jobs. Ask an admin for the role “submitter”.")
+    must_submit(request.user)
     asking = Asking.read(request, kind)
     if request.method == "POST" and asking.is_valid() and kind.review and "check" in request.POST:
         if draft := asking.keep(request.user):  # type: ignore[arg-type]

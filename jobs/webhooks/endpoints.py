@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import QuerySet
 from uuid_utils.compat import uuid7
@@ -18,7 +17,7 @@ from jobs.conf import conf
 from jobs.errors import BadPayload, NotAllowed, NotFound, Problem, Refusal
 from jobs.lifecycle.submit import QUEUE_NAME
 from jobs.models import Webhook
-from jobs.owners import can_operate, can_submit
+from jobs.owners import can_operate, can_submit, lock_owner
 from jobs.registry import KINDS
 from jobs.webhooks.guard import BadAddress, aim
 from jobs.webhooks.secrets import rotate_secret
@@ -80,8 +79,7 @@ def create_endpoint(owner: User, wish: Wish) -> tuple[Webhook, str]:
     count_change(owner)
     check_wish(owner, wish)
     with transaction.atomic():
-        # Two requests at once would both count one too few.
-        get_user_model().objects.select_for_update().get(pk=owner.pk)
+        lock_owner(owner)
         if Webhook.objects.filter(owner=owner).count() >= conf().webhooks_per_owner:
             raise Refusal(
                 f"You have {conf().webhooks_per_owner} endpoints, which is the limit. Delete one first."
