@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import NamedTuple
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -52,13 +51,12 @@ def page_to_unsubscribe() -> str:
         return ""
 
 
-def unsubscribe_headers(owner: int, job: UUID, address: str) -> dict[str, str]:
-    """The headers of a mail to many: none without a public address, one click only over https (RFC 8058)."""
-    link = unsubscribe_link(owner, job, address)
+def unsubscribe_headers(link: str) -> dict[str, str]:
+    """The headers of a mail to many: none without a link, one click only over https (RFC 8058)."""
     if not link:
         return {}
     headers = {"List-Unsubscribe": f"<{link}>"}
-    if urlsplit(link).scheme == "https":
+    if link.startswith("https://"):
         headers["List-Unsubscribe-Post"] = f"{FIELD}={ONE_CLICK}"
     return headers
 

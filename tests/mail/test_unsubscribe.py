@@ -150,7 +150,7 @@ def test_the_mails_of_somebody_who_is_gone_have_ended_anyway(
 def test_the_headers_are_those_of_rfc_8058(settings: Settings, alice: User) -> None:
     settings.PUBLIC_URL = "https://mill.example.org"
 
-    headers = unsubscribe_headers(alice.pk, uuid4(), ADA)
+    headers = unsubscribe_headers(unsubscribe_link(alice.pk, uuid4(), ADA))
 
     assert set(headers) == {"List-Unsubscribe", "List-Unsubscribe-Post"}
     assert re.fullmatch(r"<https://mill\.example\.org/unsubscribe/[\w:-]+>", headers["List-Unsubscribe"])
@@ -159,10 +159,10 @@ def test_the_headers_are_those_of_rfc_8058(settings: Settings, alice: User) -> N
 
 def test_one_click_is_promised_over_https_alone(settings: Settings, alice: User) -> None:
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
-    assert set(unsubscribe_headers(alice.pk, uuid4(), ADA)) == {"List-Unsubscribe"}
+    assert set(unsubscribe_headers(unsubscribe_link(alice.pk, uuid4(), ADA))) == {"List-Unsubscribe"}
 
     del settings.PUBLIC_URL
-    assert unsubscribe_headers(alice.pk, uuid4(), ADA) == {}
+    assert unsubscribe_headers(unsubscribe_link(alice.pk, uuid4(), ADA)) == {}
 
 
 def test_a_project_without_our_pages_has_no_link(monkeypatch: pytest.MonkeyPatch, alice: User) -> None:

@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 
 from django.core.mail import EmailMultiAlternatives
 
+from jobs.mail.unsubscribe import unsubscribe_headers
 from workers.engines.mail import header, mime, writable
 from workers.engines.mail.header import Mailbox
 from workers.engines.mail.mime import Attachment
@@ -119,7 +120,7 @@ class Form:
             self._subject or self._subject_for(recipient.values),
             _date(at),
             header.exact("Message-ID", writable.message_id("message id", recipient.message_id)),
-            *_unsubscribing(recipient.unsubscribe),
+            *(header.exact(*each) for each in _unsubscribing(recipient.unsubscribe).items()),
             *self._shared,
         ]
         body = b"".join(
@@ -152,7 +153,7 @@ class Form:
                 "To": ", ".join(formataddr(box) for box in shown),
                 "Message-ID": recipient.message_id,
                 "Auto-Submitted": letter.auto_submitted,
-                **dict(line.rstrip().split(": ", 1) for line in _unsubscribing(recipient.unsubscribe)),
+                **_unsubscribing(recipient.unsubscribe),
             },
         )
         if letter.html is not None:
@@ -168,13 +169,8 @@ class Form:
         return header.text("Subject", self._letter.subject.fill(values), field="subject")
 
 
-def _unsubscribing(url: str) -> list[str]:
-    if not url:
-        return []
-    headers = [header.exact("List-Unsubscribe", f"<{writable.url('unsubscribe link', url)}>")]
-    if url.startswith("https://"):
-        headers.append(header.exact("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
-    return headers
+def _unsubscribing(url: str) -> dict[str, str]:
+    return unsubscribe_headers(writable.url("unsubscribe link", url) if url else "")
 
 
 def _apart(headers: str) -> list[str]:
