@@ -76,6 +76,14 @@ def find_job(user: User | AnonymousUser, id: UUID) -> Job:
     raise NotFound(f"There is no job {id}, or it is not yours to see.")
 
 
+def own_job(user: User | AnonymousUser, id: UUID) -> Job:
+    """The job, for those who may act on it; raises like find_job, and NotAllowed for who only sees it."""
+    job = find_job(user, id)
+    if not can_act(user, job):
+        raise NotAllowed("This job is shared with you to look at. Its owner and operators can act on it.")
+    return job
+
+
 def with_names(keys: Collection[str]) -> dict[str, str]:
     """Keys of limits as people read them: where a limit is `per_owner`, the owner's name for the number."""
     named = {limit.name for kind in KINDS.all() for limit in kind.limits if limit.by is per_owner}

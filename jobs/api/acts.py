@@ -11,14 +11,14 @@ from jobs.api.asking import Asking
 from jobs.api.auth import CANCEL, SUBMIT
 from jobs.api.idempotent import idempotent, idempotent_submit
 from jobs.api.limits import count_submits
-from jobs.api.look import answer_job, own_job
+from jobs.api.look import answer_job
 from jobs.api.schemas import Accepted, JobIn, JobOut, JobShown, RerunIn
 from jobs.api.waiting import waits
 from jobs.errors import NotPossible
 from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.rerun import repeatable_kind
 from jobs.lifecycle.retry import retry_jobs
-from jobs.owners import find_job
+from jobs.owners import find_job, own_job
 from jobs.states import REOPENABLE, State
 
 router = Router(tags=["jobs"])
@@ -30,7 +30,7 @@ router = Router(tags=["jobs"])
 @idempotent
 def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
     """Cancel what waits (200); ask what runs to stop (202). What has ended stays as it is (409)."""
-    job = own_job(request, id)
+    job = own_job(request.user, id)
     cancel_jobs([job.id], actor=request.user.get_username())
     job = find_job(request.user, id)
     if job.state == State.CANCELLED:
@@ -47,7 +47,7 @@ def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
 @idempotent
 def retry(request: HttpRequest, id: UUID) -> HttpResponse:
     """Queue a failed or cancelled job again: the same id, fresh budgets, the next attempt."""
-    job = own_job(request, id)
+    job = own_job(request.user, id)
     if not retry_jobs([job.id], actor=request.user.get_username()):
         job.refresh_from_db()
         raise NotPossible(f"It is {job.state}; only {' and '.join(sorted(REOPENABLE))} jobs are retried.")

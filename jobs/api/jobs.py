@@ -16,14 +16,14 @@ from jobs.api.export import FILTER
 from jobs.api.idempotent import idempotent, idempotent_submit
 from jobs.api.limits import count_submits, count_wait
 from jobs.api.link import page_links
-from jobs.api.look import answer_job, own_job
+from jobs.api.look import answer_job
 from jobs.api.precondition import seen_versions, told_of_tags
 from jobs.api.schemas import Accepted, ChangeIn, JobIn, JobOut, JobPage, JobShown
 from jobs.api.shown import shown_jobs
 from jobs.api.waiting import waits
 from jobs.handoff import is_waited_for, wait_for
 from jobs.lifecycle.change import change_job
-from jobs.owners import find_job, visible_jobs
+from jobs.owners import find_job, own_job, visible_jobs
 from jobs.search import count_up_to, page_of, search
 from jobs.search.record import HEAVY
 
@@ -87,7 +87,7 @@ def change(request: HttpRequest, id: UUID, given: ChangeIn) -> HttpResponse:
 
     `If-Match` takes the `ETag` that came with the job. Who asks for what is so already changes nothing (200).
     """
-    job = own_job(request, id)
+    job = own_job(request.user, id)
     versions = seen_versions(request)
     wanted = read_change(request, job, given)
     with told_of_tags(versions):

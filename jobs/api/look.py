@@ -1,10 +1,9 @@
-"""One job as it is now, with the tag of what is shown; and who may act on it."""
+"""One job as it is now, with the tag of what is shown."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -14,10 +13,8 @@ from jobs.api.answers import answer
 from jobs.api.auth import holder_of
 from jobs.api.link import kind_link
 from jobs.api.shown import shown_job
-from jobs.errors import NotAllowed
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Job, Progress
-from jobs.owners import can_act, find_job
 from jobs.states import State
 from jobs.tokens import Scope
 
@@ -50,11 +47,3 @@ def etag_of(shown: dict[str, Any]) -> str:
     moving = [shown["waiting"], shown["progress"]]
     mark = hashlib.sha256(repr(moving).encode()).hexdigest()[:8] if any(moving) else "0"
     return f'"{shown["version"]}-{mark}"'
-
-
-def own_job(request: HttpRequest, id: UUID) -> Job:
-    """The job, for those who may act on it."""
-    job = find_job(request.user, id)
-    if not can_act(request.user, job):
-        raise NotAllowed("This job is shared with you to look at. Its owner and operators can act on it.")
-    return job

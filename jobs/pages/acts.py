@@ -9,14 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from jobs.errors import NotAllowed, Refusal
+from jobs.errors import Refusal
 from jobs.idempotency import Key
 from jobs.lifecycle.again import do_again, leave_as_they_are
 from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.rerun import rerun_job
 from jobs.lifecycle.retry import retry_jobs
 from jobs.models import Job
-from jobs.owners import can_act, find_job, must_submit
+from jobs.owners import find_job, must_submit, own_job
 from jobs.pages.answers import signed_in
 from jobs.pages.words import word
 from jobs.states import State
@@ -26,7 +26,7 @@ from jobs.states import State
 @signed_in
 def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
     """Cancel what waits, ask what runs."""
-    job = own_job(request, id)
+    job = own_job(request.user, id)
     done = cancel_jobs([job.id], actor=request.user.get_username())
     job.refresh_from_db()
     if job.state == State.CANCELLED and done:
@@ -42,7 +42,7 @@ def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
 @signed_in
 def retry(request: HttpRequest, id: UUID) -> HttpResponse:
     """Queue a failed or cancelled job again."""
-    job = own_job(request, id)
+    job = own_job(request.user, id)
     if retry_jobs([job.id], actor=request.user.get_username()):
         messages.success(request, "Queued again, with a fresh set of attempts.", fail_silently=True)
     else:
@@ -73,7 +73,7 @@ def rerun(request: HttpRequest, id: UUID) -> HttpResponse:
 @signed_in
 def again(request: HttpRequest, id: UUID) -> HttpResponse:
     """Do once more what nobody knows to have happened, as a new job."""
-    job = own_job(request, id)
+    job = own_job(request.user, id)
     must_submit(request.user)
     try:
         new = do_again(job, owner=request.user, actor=request.user.get_username(), door="web")  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def again(request: HttpRequest, id: UUID) -> HttpResponse:
 @signed_in
 def leave(request: HttpRequest, id: UUID) -> HttpResponse:
     """Leave as it is what nobody knows to have happened."""
-    job = own_job(request, id)
+    job = own_job(request.user, id)
     try:
         count = leave_as_they_are(job, actor=request.user.get_username())
     except Refusal as refusal:
@@ -96,14 +96,6 @@ def leave(request: HttpRequest, id: UUID) -> HttpResponse:
     else:
         messages.success(request, f"Left as they are: {count}.", fail_silently=True)
     return redirect("job", job.id)
-
-
-def own_job(request: HttpRequest, id: UUID) -> Job:
-    """The job, for those who may act on it."""
-    job = find_job(request.user, id)
-    if not can_act(request.user, job):
-        raise NotAllowed("This job is shared with you to look at. Its owner and operators can act on it.")
-    return job
 
 
 def ended(job: Job) -> str:
