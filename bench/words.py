@@ -51,12 +51,12 @@ the call to the first line of the job's function, by a clock that both processes
 commits the job first; raw Celery's only hands a message to Redis.
 
 Where Millrace's time goes, in milliseconds of one idle asking: 1.9 to validate and commit the job (0.45 of
-it is the disk's sync), 0.2 until the ringer's thread is awake, 0.8 to hang the bell, 1.55 from the worker's
-main to its process, 1.3 to claim and commit (0.45 for the sync again), 0.3 to begin. The two syncs are the
-promise: an accepted job, and a running one, are known after a crash of the server. What would take the time
-away gives something up for it ([decision 19](../decisions/0019-what-a-job-costs.md)): ringing before the
-commit (1 ms; a second process looks in vain each time), a claim that does not wait for its commit (0.5 to
-1 ms).
+it is the disk's sync), and beside the commit 0.2 until the ringer's thread is awake, 0.8 to hang the bell and
+1.55 from the worker's main to its process; then 1.3 to claim and commit (0.45 for the sync again), 0.3 to
+begin. The two syncs are the promise: an accepted job, and a running one, are known after a crash of the
+server; where a disk stalls, they are the slowest jobs. A lone job's bell is rung before its commit
+([how it cannot come too early](bell.md)); a claim that does not wait for its commit would save 0.5 to 1 ms
+more, and give something up for it ([decision 19](../decisions/0019-what-a-job-costs.md)).
 """
 
 DEPTH = """The real table with its real indexes, 5 million finished jobs, 50,000 held back and 200,000

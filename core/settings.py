@@ -189,6 +189,10 @@ if TIME_ZONE not in available_timezones():
     raise ImproperlyConfigured(f"TIME_ZONE={TIME_ZONE!r} is no time zone; use one like Europe/Berlin or UTC.")
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 
+IS_CELERY = "celery" in Path(sys.argv[0]).parts[-2:]
+"""Whether this is one of Celery's programs, which show nobody the admin: without its pages, and the forms
+that they bring along, each is 7 MB smaller."""
+
 INSTALLED_APPS = [
     "core",
     "jobs",
@@ -197,7 +201,7 @@ INSTALLED_APPS = [
     "django_celery_results",
     *([] if django.VERSION >= (6, 0) else ["django_tasks"]),
     "django_htmx",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig" if IS_CELERY else "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

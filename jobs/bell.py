@@ -37,15 +37,20 @@ two ends are looked at, where bells are put and taken.
 _known: dict[str, tuple[str, tuple[str, str]]] = {}
 
 
-def hang_bell(channel: Any, queue: str, task: str, send: Callable[[], object]) -> None:
-    """Put a bell into a queue's list unless one hangs there: what `send` would put through this channel."""
+def hang_bell(
+    channel: Any, queue: str, task: str, send: Callable[[], object], *, new_id: str | None = None
+) -> bool:
+    """Put a bell into a queue's list unless one hangs there: what `send` would put through this channel.
+
+    Whether it was put there.
+    """
     if queue not in _known:
         if len(_known) >= REMEMBERED:
             _known.clear()
         _known[queue] = learn(channel, send)
     text, (id, delivery) = _known[queue]
-    text = text.replace(id, str(uuid4())).replace(delivery, str(uuid4()))
-    channel.client.register_script(HANG)(keys=[queue], args=[task, text])
+    text = text.replace(id, new_id or str(uuid4())).replace(delivery, str(uuid4()))
+    return not channel.client.register_script(HANG)(keys=[queue], args=[task, text])
 
 
 def is_hanging(channel: Any, queue: str, task: str) -> bool:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import structlog
 from kombu import Connection, Queue
@@ -21,6 +22,7 @@ from kombu import Connection, Queue
 from celery_app import SOCKET_SECONDS, app
 from jobs.bell import hang_bell, is_hanging
 from jobs.conf import conf
+from jobs.early import EarlyBell
 from jobs.failpoints import reach
 
 log = structlog.get_logger(__name__)
@@ -29,12 +31,13 @@ BELL = "millrace.bell"
 """The name of the one Celery task behind every job."""
 LAST_WORD_SECONDS = 1.0
 """How long a process that ends waits for its last bells to leave."""
+REDIS_SCHEMES = ("redis", "valkey", "sentinel", "unix")
 REMEMBERED = 1000
 """Of how many queues it is known when they were last rung for."""
 QUIET_SECONDS = 30.0
 """How often a broker that stays away is worth a log line."""
 
-Send = Callable[[Connection], None]
+Send = Callable[[Connection], object]
 """Something the ringer does with its connection to the broker."""
 
 
@@ -46,6 +49,14 @@ def bell_queue(name: str) -> Queue:
 def ring(queue: str) -> None:
     """Say that there may be work in a queue; returns at once and never fails."""
     RINGER.ring(queue)
+
+
+def ring_early(queue: str, job: UUID) -> EarlyBell | None:
+    """Ring for a job that is about to be committed; None in a line that is not quiet: ring after the commit.
+
+    Whoever gets a bell says when the job was committed.
+    """
+    return RINGER.ring_early(queue, job)
 
 
 def ring_all(queues: Iterable[str]) -> None:
@@ -63,6 +74,19 @@ class Ringer:
     def ring(self, queue: str) -> None:
         """Remember the queue and wake the thread."""
         self.post(queue, partial(publish, bell_queue(queue)))
+
+    def ring_early(self, queue: str, job: UUID) -> EarlyBell | None:
+        """The same for a job that is about to be committed, where the bell would leave at once.
+
+        In a busier line another is on its way in any case. RabbitMQ drops the older of two bells, which
+        may be the early one.
+        """
+        quiet_for = time.monotonic() - self._rung_at.get(queue, float("-inf"))
+        if quiet_for < conf().wake_seconds or queue in self._wanted or not is_redis_configured():
+            return None
+        bell = EarlyBell(job, partial(self.ring, queue))
+        self.post(queue, partial(publish_early, bell_queue(queue), bell))
+        return bell
 
     def post(self, name: str, send: Send) -> None:
         """Have the thread do this soon; of several under one name, the newest."""
@@ -160,8 +184,16 @@ class Ringer:
                 log.debug("broker_close_failed", exc_info=True)
 
 
-def publish(queue: Queue, connection: Connection, *, task: str = BELL) -> None:
-    """Put one bell into the broker, unless one hangs there already; RabbitMQ's queue keeps one by itself."""
+def publish_early(queue: Queue, bell: EarlyBell, connection: Connection) -> None:
+    """Put an early bell into Redis, and tell it whether it hangs there."""
+    bell.hung(is_new=publish(queue, connection, new_id=bell.id))
+
+
+def publish(queue: Queue, connection: Connection, *, task: str = BELL, new_id: str | None = None) -> bool:
+    """Put one bell into the broker, unless one hangs there already; RabbitMQ's queue keeps one by itself.
+
+    Whether it is known to be there anew.
+    """
     channel = connection.default_channel
 
     def send() -> None:
@@ -174,12 +206,11 @@ def publish(queue: Queue, connection: Connection, *, task: str = BELL) -> None:
             ignore_result=True,
         )
 
-    if not is_redis(connection):
+    if is_redis(connection) and task == BELL:
+        return hang_bell(channel, queue.name, task, send, new_id=new_id)
+    if not (is_redis(connection) and is_hanging(channel, queue.name, task)):
         send()
-    elif task == BELL:
-        hang_bell(channel, queue.name, task, send)
-    elif not is_hanging(channel, queue.name, task):
-        send()
+    return False
 
 
 def is_to_be_declared(queue: Any, connection: Connection) -> bool:
@@ -190,6 +221,11 @@ def is_to_be_declared(queue: Any, connection: Connection) -> bool:
 def is_redis(connection: Connection) -> bool:
     """Whether the broker is Redis."""
     return str(connection.transport.driver_type) == "redis"
+
+
+def is_redis_configured() -> bool:
+    """Whether it will be, by the address alone."""
+    return str(app.conf.broker_url).startswith(REDIS_SCHEMES)
 
 
 RINGER = Ringer()

@@ -16,11 +16,11 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from celery_app import SOCKET_SECONDS, app
 from jobs.conf import Conf, conf
+from jobs.lifecycle.place import QUEUE_NAME
 from jobs.registry import KINDS, Kind
 
 POSTGRESQL = 15
 KIND_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\Z")
-QUEUE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}\Z")
 PATIENCE = {
     ("redis", "valkey", "sentinel"): ("socket_timeout", "socket_connect_timeout"),
     ("amqp", "pyamqp"): ("read_timeout", "write_timeout"),

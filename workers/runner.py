@@ -20,6 +20,7 @@ from jobs.attempt import Claimed, Outcome, Place
 from jobs.broker import ring
 from jobs.conf import conf
 from jobs.database import OwnDatabase
+from jobs.early import STEP_SECONDS, Awaited
 from jobs.failpoints import reach
 from jobs.lifecycle.claim import Asking, claim_jobs
 from jobs.registry import KINDS
@@ -51,13 +52,13 @@ class Runner:
         """Whether something may be held in our name of which we do not know."""
         self._look_again_at = math.inf
 
-    def hear(self, queue: str) -> None:
+    def hear(self, queue: str, awaited: Awaited) -> None:
         """A bell rang: work for one slice, and ring if work is left."""
         try:
             if time.monotonic() >= self._look_again_at:
                 self.recorder.hand_back_strays()
                 self._look_again_at = math.inf
-            if self._work(queue):
+            if self._work(queue, awaited):
                 ring(queue)
         except Exception as error:
             self.db.close()
@@ -96,8 +97,8 @@ class Runner:
             self.db.close()
             log.warning("hand_back_repeated", error=str(error).strip())
 
-    def _work(self, queue: str) -> bool:
-        """Claim, run and finish until the slice is over (True), or nothing is ready (False)."""
+    def _work(self, queue: str, awaited: Awaited) -> bool:
+        """Claim, run and finish until the slice is over (True), or nothing is ready or awaited (False)."""
         ends_at = time.monotonic() + conf().slice_seconds
         ended: list[Outcome] = []
         HEARING.busy(conf().lease_seconds)
@@ -105,9 +106,15 @@ class Runner:
             if FLAGS.drain is not Drain.NONE or (number and time.monotonic() >= ends_at):
                 break
             limit = self.pace.batch(queue)
+            looked_at = time.monotonic()
             jobs = self._next(queue, limit, ended)
             if not jobs:
-                return False
+                if awaited.is_over(looked_at):
+                    return False
+                ended = []
+                threading.Event().wait(STEP_SECONDS)
+                continue
+            awaited.saw([job.id for job in jobs])
             if number == 0 and len(jobs) >= limit and jobs[-1].has_more:
                 ring(queue)  # the chain: one more child wakes, and does the same
             ended = self._run_batch(queue, jobs)

@@ -11,7 +11,8 @@ from celery.app.task import Task
 from kombu import Queue
 
 from celery_app import app
-from jobs.broker import BELL, bell_queue
+from jobs.broker import BELL, bell_queue, is_redis_configured
+from jobs.early import Awaited
 from jobs.failpoints import reach
 from jobs.registry import KINDS, discover
 from workers import child, main  # noqa: F401 - main connects itself to Celery's signals
@@ -28,7 +29,7 @@ def bell(task: Task[Any, Any]) -> None:
     sent = task.request.delivery_info or {}
     queue = str(sent["routing_key"])
     HEARING.hear(queue)
-    child.RUNNER.hear(queue)
+    child.RUNNER.hear(queue, Awaited(str(task.request.id)))
 
 
 @app.task(name=CANARY, ignore_result=True, send_events=False)
@@ -44,6 +45,6 @@ def configure(sender: Any, **kwargs: Any) -> None:
     sender.conf.task_queues.append(Queue(sender.conf.task_default_queue))
     for name in [name for name in sender.tasks if name.startswith("celery.")]:
         sender.tasks.unregister(name)
-    is_redis = str(sender.conf.broker_url).startswith(("redis", "valkey", "sentinel", "unix"))
+    is_redis = is_redis_configured()
     sender.conf.worker_disable_prefetch = is_redis
     bell.acks_late = canary.acks_late = not is_redis

@@ -24,7 +24,8 @@ from jobs.errors import ChangedMeanwhile, NotFound, NotPossible
 from jobs.lifecycle.known import passes, silent_seconds, stands_at
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import dump
-from jobs.lifecycle.submit import check_place, record_parts
+from jobs.lifecycle.place import check_place
+from jobs.lifecycle.submit import record_parts
 from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.lifecycle.turn import in_turn
 from jobs.limit import as_json, bounds_of

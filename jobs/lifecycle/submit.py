@@ -5,7 +5,6 @@ If we die before the commit there is no job; after it, the sweep rings if we cou
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
@@ -17,22 +16,21 @@ from uuid_utils.compat import uuid7
 
 from jobs import artifacts, items, metrics
 from jobs.artifacts.field import artifact_fields
-from jobs.broker import ring
+from jobs.broker import ring, ring_early
 from jobs.database import DJANGO, Database
-from jobs.errors import Refusal
+from jobs.early import EarlyBell
 from jobs.failpoints import reach
 from jobs.idempotency import Key, Promise, fingerprint, remember
 from jobs.lifecycle.known import silent_seconds
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import asked, dump
+from jobs.lifecycle.place import Place
 from jobs.lifecycle.row import insert_job
 from jobs.limit import as_json, bounds_of
 from jobs.registry import KINDS, Kind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, Group
-
-QUEUE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}\Z")
 
 
 class Submitted(NamedTuple):
@@ -85,32 +83,15 @@ def submit_job(
             "door": door, "rerun_of": rerun_of, "silent": silent_seconds(),
         }  # fmt: skip
         reach("submit.before_commit")
+        bell = ring_early(place.queue, job) if is_alone and limits is None and run_at is None else None
         is_ready, held_by = insert_job(row, promise, db=db)
         record_parts(declared, [(job, model)], db, has_own_items=own_items is not None)
         if own_items is not None:
             own_items(job)
-        db.after_commit(lambda: told(kind, place.queue, 1, is_ready=is_ready))
+        db.after_commit(lambda: told(kind, place.queue, 1, is_ready=is_ready, bell=bell))
         if held_by:
             look_again([limits], db=db)
     return Submitted(job, replayed=False)
-
-
-class Place:
-    """Where in which line a job goes; refuses what no line knows."""
-
-    def __init__(self, kind: Kind, queue: str | None, priority: int, run_at: datetime | None) -> None:
-        self.queue = queue or kind.queue
-        check_place(self.queue, priority, run_at)
-
-
-def check_place(queue: str, priority: int, run_at: datetime | None) -> None:
-    """Raises Refusal for what no line knows."""
-    if not QUEUE_NAME.match(queue):
-        raise Refusal(f"Queue {queue!r} is not a name: use lower-case letters, digits, '.', '_' and '-'.")
-    if not -100 <= priority <= 100:
-        raise Refusal(f"Priority {priority} is out of range: give -100 (last) to 100 (first).")
-    if run_at is not None and run_at.tzinfo is None:
-        raise Refusal(f"The time {run_at.isoformat()} names no time zone: add one, e.g. +00:00.")
 
 
 def record_parts(
@@ -127,9 +108,11 @@ def record_parts(
             items.enter(job, kind.entries(model, artifacts.opener(model, db=db)), db=db)
 
 
-def told(kind: str, queue: str, count: int, *, is_ready: bool) -> None:
-    """After the commit: count, and ring if there is something to hear."""
+def told(kind: str, queue: str, count: int, *, is_ready: bool, bell: EarlyBell | None = None) -> None:
+    """After the commit: count, and ring if there is something to hear and nobody has rung in time."""
     reach("submit.after_commit")
     metrics.count("submitted", kind, by=count)
-    if is_ready and count:
+    if bell is not None:
+        bell.committed()
+    elif is_ready and count:
         ring(queue)

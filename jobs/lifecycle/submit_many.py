@@ -18,8 +18,9 @@ from jobs.failpoints import reach
 from jobs.lifecycle.begin import Beginning, begin
 from jobs.lifecycle.limits import look_again
 from jobs.lifecycle.payload import dump
+from jobs.lifecycle.place import Place
 from jobs.lifecycle.row import COLUMNS
-from jobs.lifecycle.submit import Place, record_parts, told
+from jobs.lifecycle.submit import record_parts, told
 from jobs.limit import as_json, bounds_of
 from jobs.registry import KINDS, Kind
 

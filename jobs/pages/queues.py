@@ -16,8 +16,8 @@ from jobs.errors import NotFound
 from jobs.lifecycle.known import LIVE, silent_seconds
 from jobs.lifecycle.limits import held_keys
 from jobs.lifecycle.pause import pause_queue, resume_queue
+from jobs.lifecycle.place import QUEUE_NAME
 from jobs.lifecycle.reasons import exactly
-from jobs.lifecycle.submit import QUEUE_NAME
 from jobs.models import Worker
 from jobs.owners import with_names
 from jobs.pages.answers import for_operators, is_live, page

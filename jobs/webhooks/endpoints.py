@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from jobs.bucket import draw
 from jobs.conf import conf
 from jobs.errors import BadPayload, NotAllowed, NotFound, Problem, Refusal
-from jobs.lifecycle.submit import QUEUE_NAME
+from jobs.lifecycle.place import QUEUE_NAME
 from jobs.models import Webhook
 from jobs.owners import can_operate, can_submit, lock_owner
 from jobs.registry import KINDS

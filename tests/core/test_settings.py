@@ -108,3 +108,18 @@ def test_a_word_is_one_of_those_allowed(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(ImproperlyConfigured, match="X='loud' is none of: text, json"):
         settings.choice("X", "text", ("text", "json"))
+
+
+@pytest.mark.parametrize(
+    ("program", "has_pages"),
+    [("bin/celery", False), ("celery/__main__.py", False), ("manage.py", True), ("bin/uvicorn", True)],
+)
+def test_only_who_serves_the_admin_has_its_pages_in_memory(program: str, has_pages: bool) -> None:
+    code = (
+        f"import sys; sys.argv[0] = '/there/{program}'; import django; django.setup();"
+        " from django.contrib import admin; print(bool(admin.site._registry))"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == [str(has_pages)]

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from jobs.conf import conf
+from jobs.early import Awaited
 from jobs.models import Job
 from tests.factories import make_job
 from workers import child
@@ -39,7 +40,7 @@ def lose_the_answer(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Job:
     """A claim commits, and the connection breaks before its answer is here."""
     job = make_job("running", holder=runner.holder)
 
-    def claim_unseen(queue: str) -> bool:
+    def claim_unseen(queue: str, awaited: Awaited) -> bool:
         raise psycopg.OperationalError("the connection broke")
 
     monkeypatch.setattr(runner, "_work", claim_unseen)
@@ -51,7 +52,7 @@ def test_a_claim_whose_answer_was_lost_is_handed_back_before_the_next_bell(
 ) -> None:
     job = lose_the_answer(runner, monkeypatch)
 
-    runner.hear("default")
+    runner.hear("default", Awaited(""))
 
     job.refresh_from_db()
     assert (job.state, job.crashes, job.failures) == ("queued", 0, 0)
@@ -63,7 +64,7 @@ def test_it_is_handed_back_by_a_child_that_stops(
 ) -> None:
     job = lose_the_answer(runner, monkeypatch)
     FLAGS.drain = drain
-    runner.hear("default")
+    runner.hear("default", Awaited(""))
 
     child.stop_child()
 
@@ -77,16 +78,16 @@ def test_a_claim_that_becomes_visible_later_is_handed_back_too(
     """Its commit waited for a standby when we looked."""
     work = runner._work
     lose_the_answer(runner, monkeypatch)
-    runner.hear("default")
+    runner.hear("default", Awaited(""))
     late = make_job("running", holder=runner.holder)
     monkeypatch.setattr(runner, "_work", work)
 
-    runner.hear("other")
+    runner.hear("other", Awaited(""))
     late.refresh_from_db()
     assert late.state == "running"
     now = time.monotonic() + conf().heartbeat_seconds
     monkeypatch.setattr("workers.runner.time.monotonic", lambda: now)
-    runner.hear("other")
+    runner.hear("other", Awaited(""))
 
     late.refresh_from_db()
     assert (late.state, late.crashes) == ("queued", 0)

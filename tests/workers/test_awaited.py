@@ -1,0 +1,81 @@
+"""Who hears an early bell looks until its job is there, and no longer than the bell is good."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from jobs import early
+from jobs.attempt import Claimed
+from jobs.early import MARK, Awaited
+from jobs.models import Job
+from tests.factories import make_job
+from workers.events import Events
+from workers.record import Record
+from workers.runner import Runner
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def runner(rung: list[str]) -> Iterator[Runner]:
+    """A child's runner, its record open, in this process."""
+    Record.make_folder()
+    record = Record(0, uuid4())
+    record.open()
+    runner = Runner(record.holder, record, Events("test"))
+    yield runner
+    runner.db.close()
+    runner.leases.db.close()
+    record.close()
+
+
+def looks_of(runner: Runner, monkeypatch: pytest.MonkeyPatch, *, commit_after: int, job: UUID) -> list[int]:
+    """How many jobs each look finds; the job is committed after so many looks."""
+    found: list[int] = []
+    next_ = runner._next
+
+    def look(*args: Any) -> list[Claimed]:
+        if len(found) == commit_after:
+            make_job("queued", id=job, kind="test.ok", payload={"key": "a"})
+        jobs = next_(*args)
+        found.append(len(jobs))
+        return jobs
+
+    monkeypatch.setattr(runner, "_next", look)
+    return found
+
+
+def test_it_looks_again_until_the_job_is_committed(
+    runner: Runner, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(early, "GOOD_SECONDS", 60.0)
+    job = uuid4()
+    found = looks_of(runner, monkeypatch, commit_after=2, job=job)
+
+    runner.hear("default", Awaited(f"{MARK}{job}"))
+
+    assert found == [0, 0, 1, 0], "and once it was seen, the first look in vain is the last"
+    assert Job.objects.get(pk=job).state == "succeeded"
+
+
+def test_a_plain_bell_is_over_with_the_first_look_in_vain(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = looks_of(runner, monkeypatch, commit_after=1, job=uuid4())
+
+    runner.hear("default", Awaited(str(uuid4())))
+
+    assert found == [0]
+
+
+def test_a_job_that_never_comes_is_not_awaited_for_good(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = looks_of(runner, monkeypatch, commit_after=1_000_000, job=uuid4())
+
+    runner.hear("default", Awaited(f"{MARK}{uuid4()}"))
+
+    assert len(found) > 1
+    assert set(found) == {0}
