@@ -133,7 +133,9 @@ def test_every_word_is_explained(words: type[State | Reason | Code | ItemState])
         assert re.search(rf"^\| `{word}` \| \w", text, re.MULTILINE), f"{word} is not explained"
 
 
-NO_VERBS = {"transition", "reasons", "known", "payload", "outcomes", "limits", "turn", "begin", "row", "place"}
+NO_VERBS = {
+    "transition", "reasons", "known", "payload", "outcomes", "limits", "turn", "begin", "row", "place",
+}  # fmt: skip
 
 
 def test_every_verb_is_explained() -> None:

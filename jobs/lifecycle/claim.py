@@ -30,14 +30,19 @@ RETURNING = """
     greatest(0, extract(epoch FROM clock_timestamp() - greatest(job.created_at, job.run_at)))::float8,
     extract(epoch FROM picked.seen_at - picked.began_at)::float8, job.limits::text,
     job.priority, job.turn, job.seq, """
-# Whether somebody stands behind the one that was taken: asked where it decides if another child is woken.
-BEHIND = """
-    EXISTS (SELECT 1 FROM millrace_job AS next
-             WHERE next.state = 'queued' AND next.ready AND next.queue = %(queue)s
-               AND next.priority = job.priority AND (next.turn, next.seq) > (job.turn, job.seq))
-    OR EXISTS (SELECT 1 FROM millrace_job AS next
-                WHERE next.state = 'queued' AND next.ready AND next.queue = %(queue)s
-                  AND next.priority < job.priority)"""
+# Whether somebody stands behind the one that was taken: asked where it decides if another child is woken. In
+# order, though any will do: an EXISTS is planned as if the first row read were one, and reads the whole table.
+BEHIND = f"""
+    coalesce(
+        (SELECT true FROM millrace_job AS next
+          WHERE next.state = 'queued' AND next.ready AND next.queue = %(queue)s
+            AND next.priority = job.priority AND (next.turn, next.seq) > (job.turn, job.seq)
+          ORDER BY {ORDER} LIMIT 1),
+        (SELECT true FROM millrace_job AS next
+          WHERE next.state = 'queued' AND next.ready AND next.queue = %(queue)s
+            AND next.priority < job.priority
+          ORDER BY {ORDER} LIMIT 1),
+        false)"""
 SETS = """
     attempt = job.attempt + 1, holder = %(holder)s, suspect = false, started_at = clock_timestamp(),
     lease = clock_timestamp() + make_interval(secs => %(lease)s)"""

@@ -2,7 +2,7 @@
 
 What cannot run now never stands in the line (`ready`), so that a claim scans nothing it cannot take: what is
 not due, whose kind no live worker of its queue knows, what waits for a slot of a limit. A queue without any
-live worker holds back no kind, so that its jobs start the moment one appears.
+live worker holds back nothing that comes to it, so that its jobs start the moment one appears.
 """
 
 from __future__ import annotations

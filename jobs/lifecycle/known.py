@@ -13,7 +13,7 @@ from jobs.lifecycle.transition import again_on_deadlock
 CHUNK = 1000
 HEAD = 100
 ROUNDS = 10
-"""How much of each line one turn looks at, and how often while it finds something to hold back."""
+"""How much of each line one turn looks at, and how often while it finds something to move."""
 
 # statement_timestamp(), because no index is asked about a clock that moves while it is read.
 LIVE = "beat_at > statement_timestamp() - make_interval(secs => %(silent)s) AND NOT is_draining"
@@ -21,8 +21,17 @@ LIVE = "beat_at > statement_timestamp() - make_interval(secs => %(silent)s) AND 
 
 def held(queue: str, kind: str) -> str:
     """SQL that is true where live workers serve the queue and none of them knows the kind."""
-    serving = f"SELECT 1 FROM millrace_worker WHERE {LIVE} AND {queue} = ANY (queues)"  # noqa: S608
-    return f"(EXISTS ({serving}) AND NOT EXISTS ({serving} AND {kind} = ANY (kinds)))"
+    return f"(EXISTS ({serving(queue)}) AND NOT {can_be_done(queue, kind)})"
+
+
+def can_be_done(queue: str, kind: str) -> str:
+    """SQL that is true where a live worker serves the queue and knows the kind."""
+    return f"EXISTS ({serving(queue)} AND {kind} = ANY (kinds))"
+
+
+def serving(queue: str) -> str:
+    """SQL: the live workers of the queue."""
+    return f"SELECT 1 FROM millrace_worker WHERE {LIVE} AND {queue} = ANY (queues)"  # noqa: S608
 
 
 def passes(job: str) -> str:
@@ -35,7 +44,8 @@ def stands_at(job: str) -> str:
     return f"(CASE WHEN NOT {held(f'{job}.queue', f'{job}.kind')} THEN {job}.limits -> 0 ->> 0 END)"
 
 
-# From pair to pair along the index of what is held back, however many jobs each pair has.
+# From pair to pair along the index of what is held back, however many jobs each pair has. What is held when
+# the last worker goes stays held until one comes that can do it: it would stand before all that the next can.
 ADMIT = f"""
     WITH RECURSIVE pair AS (
         (SELECT kind, queue FROM millrace_job WHERE state = 'queued' AND NOT ready AND held_by IS NULL
@@ -46,7 +56,7 @@ ADMIT = f"""
              WHERE state = 'queued' AND NOT ready AND held_by IS NULL
                AND (kind, queue) > (pair.kind, pair.queue)
              ORDER BY kind, queue LIMIT 1) AS next),
-    known AS MATERIALIZED (SELECT kind, queue FROM pair WHERE NOT {held("queue", "kind")}),
+    known AS MATERIALIZED (SELECT kind, queue FROM pair WHERE {can_be_done("queue", "kind")}),
     picked AS (
         SELECT job.id FROM known, LATERAL (
             SELECT id FROM millrace_job
@@ -87,7 +97,13 @@ def silent_seconds() -> float:
 def admit_known(db: Database) -> list[Row]:
     """Let pass whose kind is known by now; of each its queue, whether it is ready, its limits, its id."""
     params = {"chunk": CHUNK, "silent": silent_seconds()}
-    return again_on_deadlock(db, lambda: db.rows(ADMIT, params))
+    admitted: list[Row] = []
+    for _ in range(ROUNDS):
+        rows = again_on_deadlock(db, lambda: db.rows(ADMIT, params))
+        admitted += rows
+        if len(rows) < CHUNK:
+            break
+    return admitted
 
 
 def hold_unknown(db: Database) -> None:

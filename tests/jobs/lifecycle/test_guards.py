@@ -240,6 +240,30 @@ def test_what_nobody_knows_any_more_is_taken_out_of_the_line_until_somebody_does
     assert Job.objects.get(pk=future.pk).ready
 
 
+def test_what_nobody_knew_stays_out_of_the_line_when_the_last_worker_goes() -> None:
+    """Else thousands of them would stand before what the next worker can do."""
+    future = make_job(kind="test.future")
+    last = make_worker("test.ok")
+    open_gate()
+    Worker.objects.filter(pk=last.pk).delete()
+
+    assert open_gate() == 0
+    assert not Job.objects.get(pk=future.pk).ready
+
+    make_worker("test.future")
+    assert open_gate() == 1
+    assert Job.objects.get(pk=future.pk).ready
+
+
+def test_one_turn_of_the_gate_lets_in_more_than_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "CHUNK", 2)
+    for _ in range(5):
+        make_job(ready=False)
+    make_worker("test.ok")
+
+    assert open_gate() == 5
+
+
 def test_one_turn_of_the_gate_looks_at_the_head_of_a_line_again_and_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -67,6 +67,15 @@ def surprise(owners: list[int]) -> None:
     DJANGO.rows(FILL, {"state": "queued", "owners": owners})
 
 
+@pytest.fixture
+def majority(owners: list[int]) -> None:
+    """A table of which the planner knows that most of it is in this line, so that any row will probably do."""
+    DJANGO.rows(FILL, {"state": "succeeded", "owners": owners})
+    DJANGO.rows(FILL, {"state": "queued", "owners": owners})
+    DJANGO.rows("UPDATE millrace_job SET turn = seq WHERE state = 'queued'")
+    DJANGO.rows("ANALYZE millrace_job")
+
+
 def scans(sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
     """Every node of the plan that reads jobs, with what it read."""
     [(plan,)] = DJANGO.rows("EXPLAIN (ANALYZE, FORMAT JSON) " + sql, params)
@@ -105,7 +114,7 @@ def test_a_time_bounds_the_index(
         assert (scan["Actual Rows"], scan.get("Rows Removed by Filter", 0)) == (0, 0)
 
 
-@pytest.mark.parametrize("before", ["crowd", "surprise"])
+@pytest.mark.parametrize("before", ["crowd", "surprise", "majority"])
 @pytest.mark.parametrize(
     ("sql", "params", "most"),
     [
