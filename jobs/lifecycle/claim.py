@@ -30,8 +30,8 @@ RETURNING = """
     greatest(0, extract(epoch FROM clock_timestamp() - greatest(job.created_at, job.run_at)))::float8,
     extract(epoch FROM picked.seen_at - picked.began_at)::float8, job.limits::text,
     job.priority, job.turn, job.seq, """
-# Whether somebody stands behind the one that was taken: asked where it decides if another child is woken. In
-# order, though any will do: an EXISTS is planned as if the first row read were one, and reads the whole table.
+# Whether somebody stands behind the one that was taken: asked where it decides if another child is woken.
+# In order, though any will do: an EXISTS is planned as if the first row read were one, and reads all.
 BEHIND = f"""
     coalesce(
         (SELECT true FROM millrace_job AS next
@@ -42,7 +42,7 @@ BEHIND = f"""
           WHERE next.state = 'queued' AND next.ready AND next.queue = %(queue)s
             AND next.priority < job.priority
           ORDER BY {ORDER} LIMIT 1),
-        false)"""
+        false)"""  # noqa: S608
 SETS = """
     attempt = job.attempt + 1, holder = %(holder)s, suspect = false, started_at = clock_timestamp(),
     lease = clock_timestamp() + make_interval(secs => %(lease)s)"""

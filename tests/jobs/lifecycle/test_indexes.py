@@ -69,7 +69,7 @@ def surprise(owners: list[int]) -> None:
 
 @pytest.fixture
 def majority(owners: list[int]) -> None:
-    """A table of which the planner knows that most of it is in this line, so that any row will probably do."""
+    """The planner knows that most of the table is in this line, so that any row will probably do."""
     DJANGO.rows(FILL, {"state": "succeeded", "owners": owners})
     DJANGO.rows(FILL, {"state": "queued", "owners": owners})
     DJANGO.rows("UPDATE millrace_job SET turn = seq WHERE state = 'queued'")
