@@ -72,8 +72,9 @@ class Ringer:
         self._reset()
 
     def ring(self, queue: str) -> None:
-        """Remember the queue and wake the thread."""
-        self.post(queue, partial(publish, bell_queue(queue)))
+        """Remember the queue and wake the thread; an early bell that has not left yet serves as well."""
+        self._wanted.setdefault(queue, partial(publish, bell_queue(queue)))
+        self._awake()
 
     def ring_early(self, queue: str, job: UUID) -> EarlyBell | None:
         """The same for a job that is about to be committed, where the bell would leave at once.
@@ -82,15 +83,21 @@ class Ringer:
         may be the early one.
         """
         quiet_for = time.monotonic() - self._rung_at.get(queue, float("-inf"))
-        if quiet_for < conf().wake_seconds or queue in self._wanted or not is_redis_configured():
+        if quiet_for < conf().wake_seconds or not is_redis_configured():
             return None
         bell = EarlyBell(job, partial(self.ring, queue))
-        self.post(queue, partial(publish_early, bell_queue(queue), bell))
+        send = partial(publish_early, bell_queue(queue), bell)
+        if self._wanted.setdefault(queue, send) is not send:
+            return None  # another is about to leave, perhaps before this commit
+        self._awake()
         return bell
 
     def post(self, name: str, send: Send) -> None:
         """Have the thread do this soon; of several under one name, the newest."""
         self._wanted[name] = send
+        self._awake()
+
+    def _awake(self) -> None:
         self._wake.set()
         if self._thread is None:
             self._start()

@@ -64,6 +64,7 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The queues that were rung for, instead of bells in the broker."""
     heard: list[str] = []
     monkeypatch.setattr(broker.RINGER, "ring", heard.append)
+    monkeypatch.setattr(broker.RINGER, "ring_early", lambda queue, job: None)
     return heard
 
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from jobs import early
-from jobs.broker import RINGER, ring, ring_early
+from jobs.broker import RINGER, Ringer, ring, ring_early
 from jobs.conf import conf
 from jobs.early import GOOD_SECONDS, MARK, SURE_SECONDS, Awaited, EarlyBell
 from jobs.lifecycle import submit
@@ -130,6 +130,19 @@ def test_a_busy_line_is_rung_for_after_the_commit(client: Any) -> None:
     assert ring_early(QUEUE, uuid4()) is None
     RINGER._rung_at[QUEUE] = time.monotonic() - conf().wake_seconds
     assert ring_early(QUEUE, uuid4()) is not None
+
+
+def test_no_ring_takes_the_place_of_an_early_bell_that_has_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would never hear that it hangs, and nobody would ring for its job after the commit."""
+    ringer = Ringer()
+    monkeypatch.setattr(ringer, "_start", lambda: None)
+    assert ringer.ring_early(QUEUE, uuid4()) is not None
+    early_bell = ringer._wanted[QUEUE]
+
+    ringer.ring(QUEUE)
+
+    assert ringer.ring_early(QUEUE, uuid4()) is None
+    assert ringer._wanted[QUEUE] is early_bell
 
 
 def test_rabbitmq_may_drop_the_older_bell_so_that_none_is_early(monkeypatch: pytest.MonkeyPatch) -> None:
