@@ -20,6 +20,8 @@ CHILDREN = 2
 CELERY = ("-m", "celery", "-A", "celery_app")
 # Workers have nothing to tell each other: they meet in the database. Saves a second at start.
 QUIET = ("--without-gossip", "--without-mingle")
+UNCHECKED = {"CELERY_SKIP_CHECKS": "1"}
+"""The same installation is checked by its workers; a check loads all pages and the API, 10 MB for good."""
 
 
 class Program(Child):
@@ -126,12 +128,21 @@ def make_worker(logs: Path, variables: dict[str, str], number: int) -> Worker:
 
 def make_beat(logs: Path, variables: dict[str, str]) -> Program:
     # Only one supervisor runs here; a pid file would survive a crash and be in the way.
-    return Program("beat", logs, variables, *CELERY, "beat", "--pidfile=")
+    return Program("beat", logs, {**variables, **UNCHECKED}, *CELERY, "beat", "--pidfile=")
 
 
 def make_flower(logs: Path, variables: dict[str, str], port: int) -> Flower:
     options = (f"--address={LOOPBACK}", f"--port={port}", "--url-prefix=flower", "--read-only")
-    return Flower("flower", logs, variables, *CELERY, "flower", *options, "--logging=warning", port=port)
+    return Flower(
+        "flower",
+        logs,
+        {**variables, **UNCHECKED},
+        *CELERY,
+        "flower",
+        *options,
+        "--logging=warning",
+        port=port,
+    )
 
 
 def make_mail_sink(logs: Path, folder: Path, port: int) -> Listening:

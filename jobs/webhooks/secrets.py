@@ -1,6 +1,7 @@
 """The secrets that messages are signed with: made here, shown once, kept encrypted.
 
 The key that seals them is derived from SECRET_KEY; those in SECRET_KEY_FALLBACKS still open what they sealed.
+The cryptography for it is loaded where it is used: most processes never do, and it takes 8 MB.
 """
 
 from __future__ import annotations
@@ -8,10 +9,8 @@ from __future__ import annotations
 import base64
 import secrets
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
@@ -20,6 +19,9 @@ from django.db.models.functions import Now
 from jobs.conf import conf
 from jobs.errors import Failed
 from jobs.models import Webhook, WebhookSecret
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 PREFIX = "whsec_"
 BYTES = 32
@@ -64,6 +66,8 @@ def seal(secret: str) -> str:
 
 def unseal(sealed: str) -> str:
     """The secret in it."""
+    from cryptography.fernet import InvalidToken
+
     try:
         return box().decrypt(sealed.encode()).decode()
     except InvalidToken:
@@ -75,11 +79,16 @@ def unseal(sealed: str) -> str:
 
 def box() -> MultiFernet:
     """What seals and opens, with the keys in force."""
+    from cryptography.fernet import Fernet, MultiFernet
+
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return MultiFernet([Fernet(derived(key)) for key in keys])
 
 
 def derived(key: str) -> bytes:
     """A key for this purpose alone."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     bits = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(key.encode())
     return base64.urlsafe_b64encode(bits)

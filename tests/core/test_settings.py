@@ -123,3 +123,12 @@ def test_only_who_serves_the_admin_has_its_pages_in_memory(program: str, has_pag
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ran.stdout.split() == [str(has_pages)]
+
+
+def test_a_program_that_seals_and_signs_nothing_does_without_the_cryptography_for_it() -> None:
+    """8 MB in each of the programs that stand idle."""
+    code = "import sys, django; django.setup(); print('cryptography.hazmat.bindings' in sys.modules)"
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == ["False"]
