@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import psycopg
 
+from bench.app.claim import EXPLAINED
 from bench.deep import LINES, DeepTable, Surroundings, surround
 from bench.drains import time_counter
 from bench.lab import Lab
@@ -69,8 +70,11 @@ def measure(lab: Lab, table: DeepTable, progress: Progress, *, is_quick: bool) -
             found[name] = drain_some(lab, table, kind, drained[kind], progress.say)
             told.append(f"{found[name]:,.0f} jobs/s")
     with progress.step(f"claims at {table.waiting:,}") as told:
-        count = str(QUICK_CLAIMS if is_quick else CLAIMS)
-        answer = json.loads(lab.run_own("-m", "bench.app.claim", count, DATABASE_URL=table.url))
+        count = QUICK_CLAIMS if is_quick else CLAIMS
+        with psycopg.connect(table.url, autocommit=True) as connection:
+            table.top_up(connection, "bench.one", count + EXPLAINED, progress.say)
+            table.tidy(connection)
+        answer = json.loads(lab.run_own("-m", "bench.app.claim", str(count), DATABASE_URL=table.url))
         found["claim"], found["buffers"] = at(answer["ms"], 99), statistics.median(answer["buffers"])
         told.append(f"p99 {found['claim']:.2f} ms, {found['buffers']:.0f} blocks")
     return found
@@ -81,7 +85,7 @@ def drain_some(lab: Lab, table: DeepTable, kind: str, jobs: int, say: Callable[[
     lab.redis.flushall()
     with psycopg.connect(table.url, autocommit=True) as connection:
         table.top_up(connection, kind, jobs, say)
-        connection.execute("CHECKPOINT")
+        table.tidy(connection)
     with running(lab.worker(queue=LINES[kind], DATABASE_URL=table.url)):
         return time_counter(lab, jobs, kind)
 
