@@ -19,7 +19,9 @@ from workers.engines.mail.writable import whole
 LINE_BREAK = re.compile(r"\r\n|\r")
 LINE_CHARACTERS = 76
 BASE64_BYTES = 57
-PLAIN = frozenset(range(33, 127)) - {ord("=")}
+QUOTED = re.compile(rb"[^!-<>-~ ]|(?<= ) | \Z")
+"""What is written as an escape: all but printable ASCII, and a blank behind another or at the end."""
+EQUALS = ord("=")
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,19 @@ def _with_newlines(text: str) -> str:
 
 def _quoted_line(line: bytes) -> bytes:
     """The same as b2a_qp makes, but of blanks side by side only the first stays."""
-    written, column, before = bytearray(), 0, 0
-    for place, byte in enumerate(line):
-        is_blank = byte == ord(" ") and before != ord(" ") and place < len(line) - 1
-        letter = bytes([byte]) if byte in PLAIN or is_blank else b"=%02X" % byte
-        if column + len(letter) > LINE_CHARACTERS - 1:
-            written += b"=\r\n"
-            column = 0
-        written += letter
-        column += len(letter)
-        before = byte
-    return bytes(written) + b"\r\n"
+    written = QUOTED.sub(_quoted_byte, line)
+    parts, place, most = [], 0, LINE_CHARACTERS - 1
+    while len(written) - place > most:
+        end = place + most
+        # An escape of three characters is not cut; its = occurs nowhere else.
+        end -= 1 if written[end - 1] == EQUALS else 2 if written[end - 2] == EQUALS else 0
+        parts.append(written[place:end])
+        place = end
+    return b"=\r\n".join([*parts, written[place:]]) + b"\r\n"
+
+
+def _quoted_byte(found: re.Match[bytes]) -> bytes:
+    return b"=%02X" % found[0][0]
 
 
 def _by_lines(pattern: Pattern) -> list[Pattern]:
