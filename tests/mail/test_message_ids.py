@@ -1,11 +1,13 @@
 """Message-IDs: what comes back under one of them is about that item, and nobody can make one up."""
 
+from base64 import b32encode
 from uuid import uuid4
 
 import pytest
+from django.utils.crypto import salted_hmac
 from pytest_django import Settings
 
-from jobs.mail.message_ids import make_message_id, open_message_id
+from jobs.mail.message_ids import SALT, make_message_id, open_message_id
 
 JOB = uuid4()
 
@@ -16,6 +18,16 @@ def test_a_message_id_says_which_item_it_was() -> None:
     assert found == make_message_id(JOB, 4711, "example.org")
     assert len(found) < 78
     assert open_message_id(f"Message-ID: {found}") == (JOB, 4711)
+
+
+@pytest.mark.parametrize("secret", ["a key", b"a key"])
+def test_the_seal_is_django_s_salted_hmac_so_that_mails_under_way_are_known(
+    settings: Settings, secret: str | bytes
+) -> None:
+    settings.SECRET_KEY = secret
+    digest = salted_hmac(SALT, f"{JOB.hex}.7", algorithm="sha256").digest()
+
+    assert f".{b32encode(digest)[:16].decode().lower()}@" in make_message_id(JOB, 7, "example.org")
 
 
 @pytest.mark.parametrize("forge", ["item", "job", "seal", "none", "other"])

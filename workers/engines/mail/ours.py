@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,13 @@ TEMPLATES = "millrace/email"
 
 def sender() -> Mailbox:
     """Whom mails come from that name nobody: FROM_EMAIL."""
-    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return _mailbox(settings.DEFAULT_FROM_EMAIL)
+
+
+@lru_cache(maxsize=4)
+def _mailbox(text: str) -> Mailbox:
+    """Every Message-ID asks for its domain."""
+    name, address = parseaddr(text)
     local, _, domain = address.rpartition("@")
     return Mailbox(f"{local}@{ascii_domain(domain) or 'localhost'}", name)
 
