@@ -74,4 +74,6 @@ class Outcome(NamedTuple):
 
 def shown(text: str) -> str:
     """A server's words, fit for a log line and a page."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)[:SHOWN_CHARACTERS].strip()
+    if not text.isprintable():  # hardly any, of four answers for each mail
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text[:SHOWN_CHARACTERS].strip()
