@@ -14,6 +14,7 @@ from workers.engines.mail import ours, signing
 from workers.engines.mail.dkim import UnusableKey
 from workers.engines.mail.header import Mailbox
 from workers.engines.mail.letter import Form, Recipient
+from workers.engines.wording import Variant, letter
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,17 @@ def test_mail_of_our_domain_is_signed_and_other_mail_is_not(settings: Settings, 
     ]
     assert verified == [True, True]
     assert b"DKIM-Signature" not in written[2]
+
+
+@pytest.mark.parametrize("html", ["", "<p>Hello</p>"])
+def test_a_campaign_is_signed_also_with_html_of_its_own(settings: Settings, key: Path, html: str) -> None:
+    settings.DKIM_KEYS = [f"wheel@mill.example={key}"]
+    settings.DEFAULT_FROM_EMAIL = "Mill <desk@mill.example>"
+
+    made = letter(Variant(subject="Hello", text="Hello", html=html))
+
+    assert [signer.signs("mill.example") for signer in signing.signers_for("mill.example")] == [True]
+    assert made.signers == signing.signers_for("mill.example")
 
 
 @pytest.mark.parametrize(

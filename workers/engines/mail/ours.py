@@ -60,6 +60,11 @@ def letter(
     }
     text = render_to_string(f"{TEMPLATES}/{template}.txt", marked).strip()
     html = render_to_string(f"{TEMPLATES}/{template}.html", marked).strip()
+    return letter_of(title, marks.text(text), marks.html(html), **fields)
+
+
+def letter_of(subject: Pattern, text: Pattern, html: Pattern | None, **fields: Any) -> Letter:
+    """A letter of these texts as they are, from this installation's sender, signed as its mail is."""
     us = sender()
     shared = {"sender": us, "signers": signers_for(us.domain)} | fields
-    return Letter(**shared, subject=title, text=marks.text(text), html=marks.html(html))
+    return Letter(**shared, subject=subject, text=text, html=html)

@@ -17,8 +17,7 @@ def letter(variant: Variant, **fields: Any) -> Letter:
     parts = {name: part.pattern for name, part in variant.parts.items()}
     subject = parts.pop("subject")
     if "html" in parts:
-        given: dict[str, Any] = {"sender": ours.sender(), **fields, **parts}
-        return Letter(subject=subject, **given)
+        return ours.letter_of(subject, parts["text"], parts["html"], **fields)
     if variant.link_pattern is not None:
         parts["link"] = variant.link_pattern
     made = ours.letter("message", subject, parts, **fields)
