@@ -142,19 +142,24 @@ class Session(asyncio.Protocol):
         self._sender, self._recipients = None, []
 
 
-async def serve(port: int, folder: Path | None) -> None:
-    keep: Keep = keep_nothing
-    if folder is not None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keep = Sink(folder)
+async def serve(port: int, keep: Keep, place: str) -> None:
+    """Until somebody asks us to end; `place` says where things are kept."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     server = await loop.create_server(lambda: Session(keep), LOOPBACK, port)
-    print(f"Taking mail at {LOOPBACK}:{port}, keeping it in {folder or 'no folder'}.", flush=True)
+    print(f"Taking mail at {LOOPBACK}:{port}, keeping it in {place}.", flush=True)
     await stopped.wait()
     server.close()
 
 
+def main(port: str, folder: str = "") -> None:
+    keep: Keep = keep_nothing
+    if folder:
+        Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep = Sink(Path(folder))
+    asyncio.run(serve(int(port), keep, folder or "no folder"))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+    main(*sys.argv[1:])
