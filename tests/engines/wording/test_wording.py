@@ -78,15 +78,6 @@ def test_no_value_becomes_markup_in_html_and_text_is_left_alone(source: str) -> 
     assert "&lt;" not in text or source == "{{ name|linebreaks }}"
 
 
-def test_a_value_in_a_link_leads_nowhere_unless_it_is_one() -> None:
-    source = '<a href="{{ link }}">'
-
-    assert fill(source, is_html=True, link="javascript:alert(1)") == '<a href="#">'
-    assert (
-        fill(source, is_html=True, link="https://x.org/?a=1&b=2") == '<a href="https://x.org/?a=1&amp;b=2">'
-    )
-
-
 @pytest.mark.parametrize(
     ("source", "name"),
     [

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
+from workers.engines.mail import markup
+from workers.engines.mail.markup import LINK, Attribute
 from workers.engines.mail.writable import Unwritable
 
 VARIABLE = re.compile(r'\{\{\s*([A-Za-z_]\w*)\s*(?:\|\s*default:\s*"([^"{}]*)"\s*)?\}\}', re.ASCII)
 URL_SAFE = "%/:?#[]@!$&'()*+,;=~"
-LINK = re.compile(r"(https?://|mailto:)\S+", re.IGNORECASE)
-ATTRIBUTE = re.compile(r"""(?P<name>[\w-]+)\s*=\s*(?P<quote>["'])(?P<before>[^"']*)\Z""")
-LINKING = {"href", "src", "action", "background"}
 
 Value = str | int | float
 Values = Mapping[str, Value]
@@ -79,7 +78,7 @@ def parse_link(text: str, *, field: str) -> Pattern:
     """The same for a link: values are quoted as parts of it, also in plain text."""
     pieces = parse(text, field=field).pieces
     return Pattern(
-        tuple(each if isinstance(each, str) else each._replace(write=_part_of_link) for each in pieces)
+        tuple(each if isinstance(each, str) else each._replace(write=part_of_link) for each in pieces)
     )
 
 
@@ -123,36 +122,42 @@ class Marks:
 
     def html(self, rendered: str) -> Pattern:
         """What a template for HTML made of it: values are escaped as the place they stand in asks for."""
-        return Pattern(tuple(self._split(rendered, is_html=True)))
+        links = (each for tag in markup.tags(rendered) for each in tag.attributes if each.leads)
+        return Pattern(tuple(self._split(rendered, links)))
 
     def _word(self, hole: Hole) -> str:
         self._holes.append(hole)
         return f"{self._secret}{len(self._holes) - 1}x"
 
-    def _split(self, rendered: str, *, is_html: bool = False) -> Iterator[str | Hole]:
+    def _split(self, rendered: str, links: Iterator[Attribute] | None = None) -> Iterator[str | Hole]:
         place = 0
+        link = next(links, None) if links is not None else None
         for found in re.finditer(rf"{self._secret}(\d+)x", rendered):
             if before := rendered[place : found.start()]:
                 yield before
-            hole = self._holes[int(found[1])]
-            yield hole._replace(write=_escape_at(rendered[: found.start()])) if is_html else hole
             place = found.end()
+            hole = self._holes[int(found[1])]
+            if links is None:
+                yield hole
+                continue
+            while link is not None and link.end <= found.start():
+                link = next(links, None)
+            yield hole._replace(write=_writing_at(found.start(), rendered, link))
         if rest := rendered[place:]:
             yield rest
 
 
-def _escape_at(before: str) -> Callable[[str], str]:
-    tag = before[before.rfind("<") :] if before.rfind("<") > before.rfind(">") else ""
-    attribute = ATTRIBUTE.search(tag)
-    if attribute is None or attribute["name"].lower() not in LINKING:
-        return html.escape
-    return _part_of_link if attribute["before"] else _link
-
-
-def _part_of_link(value: str) -> str:
+def part_of_link(value: str) -> str:
+    """Written so that it changes nothing about where the link leads but this part."""
     return quote(value, safe="")
 
 
-def _link(value: str) -> str:
+def whole_link(value: str) -> str:
     """A whole link; what is none leads nowhere, rather than to a script."""
     return html.escape(quote(value, safe=URL_SAFE)) if LINK.fullmatch(value) else "#"
+
+
+def _writing_at(place: int, rendered: str, link: Attribute | None) -> Callable[[str], str]:
+    if link is None or place < link.start:
+        return html.escape
+    return part_of_link if rendered[link.start : place].strip(markup.AROUND) else whole_link

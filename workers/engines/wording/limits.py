@@ -11,6 +11,7 @@ FILTERS = 8
 NESTING = 20
 STEPS = 20_000
 """Variables written and turns of loops, for one recipient."""
+SHOWN_CHARACTERS = 100
 CHARACTERS = 1_000_000
 """What is written, and worked on by filters, for one recipient."""
 
@@ -37,6 +38,16 @@ class Missing(Unfilled):
     def __init__(self, name: str) -> None:
         self.name = name
         super().__init__(f"has no value for {name}")
+
+
+class StrangeLink(Unfilled):
+    """A value makes a link that leads neither to the web nor to a mailbox."""
+
+    def __init__(self, field: str, link: str) -> None:
+        super().__init__(
+            f"makes a link to {link[:SHOWN_CHARACTERS]!r} in the {field}: one begins with https://, http://"
+            " or mailto:, and has no blanks"
+        )
 
 
 class TooMuch(Unfilled):

@@ -13,9 +13,11 @@ from typing import Any
 from django.template.base import Node, NodeList, TextNode, VariableNode
 from django.template.defaulttags import ForNode
 
-from workers.engines.mail.pattern import Hole, Marks, Pattern
+from workers.engines.mail import markup
+from workers.engines.mail.pattern import Hole, Marks, Pattern, part_of_link, whole_link
 from workers.engines.wording.language import in_words, parse
-from workers.engines.wording.limits import STEPS, BadWording, Missing, Unfilled
+from workers.engines.wording.limits import STEPS, BadWording, Missing, StrangeLink, Unfilled
+from workers.engines.wording.places import own_links
 from workers.engines.wording.plain import Expression, Filling, is_there, look_up
 
 ESCAPED = 8
@@ -36,7 +38,12 @@ class Part:
         self._blocks: dict[str, Node] = {}
         self._paths: dict[str, tuple[str, ...]] = {}
         pieces = [self._piece(node) for node in parse(source, field=field)]
-        self.pattern = self._escaped(pieces) if is_html else Pattern(tuple(pieces))
+        self._own_links: frozenset[str] = frozenset()
+        self._links: set[str] = set()
+        """Variables that are a link by themselves."""
+        self._may_link = False
+        """Whether what Django renders could be a link, or a part of one, so that the whole is looked at."""
+        self.pattern = self._escaped(pieces, source) if is_html else Pattern(tuple(pieces))
         self._needs = self._needed()
         self._must_try = any(node.get_nodes_by_type(ForNode) for node in self._blocks.values())
         """Whether no look at the values alone can tell if the text can be written."""
@@ -59,8 +66,11 @@ class Part:
             is_plain = len(texts) == len(values) and self._weight * max(map(len, texts), default=0) <= STEPS
         else:
             is_plain = not self._must_try
-        if not is_plain or not all(is_there(path, values) for path in self._needs):
+        if self._may_link or not is_plain or not all(is_there(path, values) for path in self._needs):
             self.values(values)
+            return
+        for key in self._links:
+            self._check_link(str(look_up(self._paths[key], dict(values))))
 
     def values(self, values: Values) -> dict[str, str]:
         """What goes into the holes for one recipient; raises Unfilled."""
@@ -76,11 +86,19 @@ class Part:
             context.template = _Nameless  # type: ignore[assignment]
             for key, node in self._blocks.items():
                 filled[key] = self._written(self._render(node, context))
+        for key in self._links:
+            self._check_link(filled[key])
+        if self._may_link and (link := markup.strange_link(self.pattern.fill(filled), self._own_links)):
+            raise StrangeLink(self.field, link)
         return filled
 
     def fill(self, values: Values) -> str:
         """The text for one recipient."""
         return self.pattern.fill(self.values(values))
+
+    def _check_link(self, value: str) -> None:
+        if not markup.LINK.fullmatch(value):
+            raise StrangeLink(self.field, value)
 
     def _written(self, text: str) -> str:
         return BREAKS.sub(" ", text) if self._is_line else text
@@ -98,14 +116,20 @@ class Part:
         self._blocks[key] = node
         return Hole(key, None, str)
 
-    def _escaped(self, pieces: list[str | Hole]) -> Pattern:
+    def _escaped(self, pieces: list[str | Hole], source: str) -> Pattern:
         """Values are escaped as the place they stand in asks for; what Django rendered is already."""
+        self._own_links = own_links(source, field=self.field)
         marks = Marks()
-        written = marks.html(marks.mark(Pattern(tuple(pieces))))
+        written = marks.html(marks.mark(Pattern(tuple(pieces)))).pieces
+        holes = [piece for piece in written if isinstance(piece, Hole)]
+        self._links = {hole.name for hole in holes if hole.write is whole_link and hole.name in self._paths}
+        self._may_link = any(map(_writes_markup, self._blocks.values())) or any(
+            hole.name in self._blocks and hole.write in (whole_link, part_of_link) for hole in holes
+        )
         return Pattern(
             tuple(
                 piece._replace(write=str) if isinstance(piece, Hole) and piece.name in self._blocks else piece
-                for piece in written.pieces
+                for piece in written
             )
         )
 
@@ -130,6 +154,12 @@ class Part:
             raise
         except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
             raise Unfilled(f"does not fit the {self.field}: {in_words(error)}") from None
+
+
+def _writes_markup(node: Node) -> bool:
+    """Whether a block has more than text: its variables alone make no tag and no attribute."""
+    texts: list[Any] = node.get_nodes_by_type(TextNode)
+    return any("<" in text.s or "=" in text.s for text in texts)
 
 
 class _Engine:
