@@ -115,6 +115,17 @@ def test_a_backend_that_cannot_be_opened_sends_nothing_more(foreign: type[Foreig
     assert str(way.stopped) == "The mail server cannot be used: nobody there"
 
 
+def test_an_address_that_is_not_ascii_is_not_for_a_backend_of_djangos(settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+    with transport.opened() as way:
+        [found] = way.send([posting("dörte@example.org")])
+
+    assert (found.verdict.value, found.recipient) == ("refused", "dörte@example.org")
+    assert "SMTPUTF8" in found.text
+    assert not django_mail.outbox
+
+
 @pytest.mark.parametrize("name", ["smtp", "locmem"])
 def test_what_cannot_be_written_is_refused_whoever_sends(settings: Settings, name: str) -> None:
     settings.EMAIL_BACKEND = f"django.core.mail.backends.{name}.EmailBackend"

@@ -24,7 +24,7 @@ def way_to(server: ScriptedServer, **fields: Any) -> Server:
 
 
 def message(*recipients: str, content: bytes = b"Subject: x\r\n\r\nHello\r\n", **fields: Any) -> Message:
-    return Message("mill@example.org", recipients or ("ada@example.org",), content, **fields)
+    return Message("mill@example.org", recipients or ("ada@example.org",), [content], **fields)
 
 
 def send(server: Server, *messages: Message) -> list[list[Outcome]]:

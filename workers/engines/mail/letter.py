@@ -12,16 +12,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.encoders import encode_base64
+from email.message import MIMEPart
+from email.mime.base import MIMEBase
 from email.utils import format_datetime, formataddr
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import django
 from django.core.mail import EmailMultiAlternatives
 
 from jobs.mail.unsubscribe import unsubscribe_headers
 from workers.engines.mail import header, mime, writable
 from workers.engines.mail.header import Mailbox
-from workers.engines.mail.mime import Attachment
+from workers.engines.mail.mime import LARGE, Attachment
 from workers.engines.mail.pattern import Pattern, Values
 from workers.engines.mail.writable import Unwritable
 
@@ -76,13 +80,18 @@ class Recipient:
 
 
 class Message(NamedTuple):
-    """A message and its envelope."""
+    """A message and its envelope. Each of its pieces begins a line; all recipients share the large ones."""
 
     sender: str
     recipients: Sequence[str]
-    content: bytes
+    pieces: Sequence[bytes]
     is_international: bool = False
     """Whether an address is not ASCII, so that only a server with SMTPUTF8 can carry it."""
+
+    @property
+    def content(self) -> bytes:
+        """The whole of it."""
+        return b"".join(self.pieces)
 
 
 class Form:
@@ -98,6 +107,11 @@ class Form:
         self._subject = "" if letter.subject.variables else self._subject_for({})
         content = mime.build(letter.text, letter.html, list(letter.attachments), f"=_{secrets.token_hex(12)}")
         self._content = content.content
+        self._is_large = any(isinstance(piece, bytes) and len(piece) > LARGE for piece in self._content)
+        self._is_multipart = content.media_type.startswith("multipart/")
+        self._hash = b""
+        if letter.signers and all(isinstance(piece, bytes) for piece in self._content):
+            self._hash = self._hashed(self._body({}))
         answers = [letter.reply_to] if letter.reply_to else []
         self._shared = [
             *(header.mailboxes("Reply-To", [box], field="reply_to") for box in answers),
@@ -123,22 +137,23 @@ class Form:
             *(header.exact(*each) for each in _unsubscribing(recipient.unsubscribe).items()),
             *self._shared,
         ]
-        body = b"".join(
-            [piece if isinstance(piece, bytes) else piece.fill(recipient.values) for piece in self._content]
-        )
+        body = self._body(recipient.values)
         if self._letter.signers:
-            hashed = hashlib.sha256(_relaxed(body)).digest()
+            hashed = self._hash or self._hashed(body)
             headers = [*[signer.sign(headers, hashed, at) for signer in self._letter.signers], *headers]
+        head = f"{''.join(headers)}\r\n".encode()
         return Message(
             sender=self._letter.sender.address,
             recipients=[to.address],
-            content=f"{''.join(headers)}\r\n".encode() + body,
+            pieces=[head, *body] if self._is_large else [head + body[0]],
             is_international=self._is_international or not to.address.isascii(),
         )
 
     def for_django(self, recipient: Recipient) -> EmailMultiAlternatives:
         """The same for a backend of Django's, which writes and signs it in its own way; raises Unwritable."""
         message = self.fill(recipient)  # refuses what cannot be written
+        if message.is_international:
+            raise Unwritable("recipient", "or another address is not ASCII: it takes a server with SMTPUTF8")
         letter, values = self._letter, recipient.values
         shown = [(box.name, box.address) for box in letter.to or [recipient.mailbox]]
         made = EmailMultiAlternatives(
@@ -160,10 +175,27 @@ class Form:
             made.attach_alternative(letter.html.fill(values), "text/html")
         for file in letter.attachments:
             is_message = file.media_type.startswith("message/")
-            made.attach(
-                file.name, file.content, "application/octet-stream" if is_message else file.media_type
-            )
+            media_type = "application/octet-stream" if is_message else file.media_type
+            if file.cid:
+                made.attach(_shown_for_django(file))
+            else:
+                made.attach(file.name, file.content, media_type)
         return made
+
+    def _body(self, values: Values) -> list[bytes]:
+        """In one piece, but for large files: those are not copied for every recipient."""
+        filled = [piece if isinstance(piece, bytes) else piece.fill(values) for piece in self._content]
+        return filled if self._is_large else [b"".join(filled)]
+
+    def _hashed(self, body: Sequence[bytes]) -> bytes:
+        """What a signer signs of the body. That of one without variables is known; in others the text comes
+        first, so that a hash of what follows it cannot be kept."""
+        if not self._is_multipart:
+            body = [_relaxed(b"".join(body))]
+        digest = hashlib.sha256()
+        for piece in body:
+            digest.update(piece)
+        return digest.digest()
 
     def _subject_for(self, values: Values) -> str:
         return header.text("Subject", self._letter.subject.fill(values), field="subject")
@@ -176,6 +208,23 @@ def _unsubscribing(url: str) -> dict[str, str]:
 def _apart(headers: str) -> list[str]:
     """Headers written together, one by one."""
     return header.APART.findall(headers)
+
+
+def _shown_for_django(file: Attachment) -> Any:
+    """A picture in the HTML, as Django and its backends know one: by its Content-ID."""
+    main, _, sub = file.media_type.partition("/")
+    if django.VERSION >= (6, 0):
+        part = MIMEPart()
+        part.set_content(
+            file.content, main, sub, disposition="inline", filename=file.name, cid=f"<{file.cid}>"
+        )
+        return part
+    older = MIMEBase(main, sub)
+    older.set_payload(file.content)
+    encode_base64(older)
+    older.add_header("Content-ID", f"<{file.cid}>")
+    older.add_header("Content-Disposition", "inline", filename=("utf-8", "", file.name))
+    return older
 
 
 def _relaxed(body: bytes) -> bytes:

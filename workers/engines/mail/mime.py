@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from workers.engines.mail import header, transfer, writable
 from workers.engines.mail.pattern import Pattern
 
 Piece = bytes | transfer.Body
+LARGE = 64 * 1024
+"""So many bytes that are the same for all stay a piece of their own, and are copied for nobody."""
 
 
-class Attachment(NamedTuple):
+@dataclass(frozen=True)
+class Attachment:
     """A file to go with a message; with a `cid` it is shown inside the HTML, as `cid:…`."""
 
     name: str
     content: bytes
     media_type: str
     cid: str = ""
+
+    @cached_property
+    def part(self) -> Part:
+        """Encoded once, for all letters that it goes with."""
+        return file_part(self)
 
 
 class Part(NamedTuple):
@@ -32,21 +42,22 @@ def build(text: Pattern, html: Pattern | None, attachments: list[Attachment], bo
 
     `boundary` begins with `=_`, which occurs in no encoded part.
     """
-    shown = [file_part(file) for file in attachments if file.cid]
+    shown = [file.part for file in attachments if file.cid]
     whole = text_part("plain", text)
     if html is not None:
         rich = _nest("related", [text_part("html", html), *shown], f"{boundary}.r")
         whole = _nest("alternative", [whole, rich], f"{boundary}.a")
         shown = []
-    files = [file_part(file) for file in attachments if not file.cid]
+    files = [file.part for file in attachments if not file.cid]
     return _nest("mixed", [whole, *shown, *files], f"{boundary}.m")
 
 
 def text_part(subtype: str, pattern: Pattern) -> Part:
     """text/plain or text/html in UTF-8."""
     body = transfer.prepare(pattern, field="html" if subtype == "html" else "text")
+    content: list[Piece] = [body if pattern.variables else body.fill({})]
     headers = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {body.encoding}\r\n"
-    return Part(headers, [body], f"text/{subtype}")
+    return Part(headers, content, f"text/{subtype}")
 
 
 def file_part(file: Attachment) -> Part:
@@ -85,11 +96,12 @@ def _nest(subtype: str, parts: list[Part], boundary: str) -> Part:
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:
-    """The same in fewer pieces."""
+    """The same in fewer pieces; large ones stay apart, so that letters with the same files share them."""
     joined: list[Piece] = []
     for piece in pieces:
-        if isinstance(piece, bytes) and joined and isinstance(joined[-1], bytes):
-            joined[-1] += piece
+        before = joined[-1] if joined else None
+        if isinstance(piece, bytes) and isinstance(before, bytes) and max(len(piece), len(before)) <= LARGE:
+            joined[-1] = before + piece
         else:
             joined.append(piece)
     return joined

@@ -85,17 +85,17 @@ class Connection:
         size = self.extensions.get("SIZE", "")
         return int(size) if size.isascii() and size.isdigit() else 0
 
-    def write(self, content: bytes) -> None:
+    def write(self, *contents: bytes) -> None:
         """Send it all; raises Broken, and Silent if the server reads nothing for too long."""
         # A large message on a slow line takes its time, as long as something moves.
-        pieces = range(0, len(content), WRITE_BYTES)
-        for place in pieces:
+        places = [(each, place) for each in contents for place in range(0, len(each), WRITE_BYTES)]
+        for number, (content, place) in enumerate(places, start=1):
             try:
                 self._socket.settimeout(self._server.seconds)
                 self._socket.sendall(content[place : place + WRITE_BYTES])
             except OSError as error:
                 kind = Silent if isinstance(error, TimeoutError) else Broken
-                raise kind(_words(error), reached_end=place == pieces[-1]) from error
+                raise kind(_words(error), reached_end=number == len(places)) from error
 
     def read(self, seconds: float | None = None) -> Reply:
         """The next answer, whole; raises Broken or Silent."""

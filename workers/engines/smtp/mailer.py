@@ -29,7 +29,9 @@ class Envelope(Protocol):
     @property
     def recipients(self) -> Sequence[str]: ...
     @property
-    def content(self) -> bytes: ...
+    def pieces(self) -> Sequence[bytes]:
+        """The message; each piece begins a line."""
+
     @property
     def is_international(self) -> bool: ...
 
@@ -163,12 +165,13 @@ class Mailer:
     ) -> dict[str, Outcome]:
         """Give it the message, and the envelope of the next; how it ended, for those who wait for it."""
         connection = self._connected()
-        content = _stuffed(message.content) + b".\r\n"
+        *pieces, last = map(_stuffed, message.pieces)
+        end = b".\r\n"
         if following and connection.offers("PIPELINING") and not _impossible(following, connection):
-            content += _lines(_commands(following, connection))
+            end += _lines(_commands(following, connection))
             self._is_asked = True
         try:
-            connection.write(content)
+            connection.write(*pieces, last + end)
         except Broken as error:
             self.drop()
             if not error.reached_end:
@@ -195,15 +198,21 @@ class Mailer:
 
 
 def _commands(message: Envelope, connection: Connection) -> list[str]:
-    options = f" SIZE={len(message.content)}" if connection.offers("SIZE") else ""
+    options = f" SIZE={_size(message)}" if connection.offers("SIZE") else ""
     if message.is_international:
         options += " SMTPUTF8"
     recipients = [f"RCPT TO:<{recipient}>" for recipient in message.recipients]
     return [f"MAIL FROM:<{message.sender}>{options}", *recipients, "DATA"]
 
 
+def _size(message: Envelope) -> int:
+    return sum(map(len, message.pieces))
+
+
 def _stuffed(content: bytes) -> bytes:
     """Every line that begins with a dot has one more, so that none ends the message."""
+    if b"." not in content:  # a file in base64: to look for less is much faster
+        return content
     stuffed = content.replace(b"\r\n.", b"\r\n..")
     return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
@@ -249,8 +258,8 @@ def _impossible(message: Envelope, connection: Connection) -> list[Outcome]:
     if message.is_international and not connection.offers("SMTPUTF8"):
         why = "an address is not ASCII, and this mail server does not offer SMTPUTF8"
         return _all(message, Verdict.REFUSED, why, status=NOT_INTERNATIONAL)
-    if 0 < connection.largest < len(message.content):
-        why = f"the message has {len(message.content)} bytes, the mail server takes {connection.largest}"
+    if 0 < connection.largest < _size(message):
+        why = f"the message has {_size(message)} bytes, the mail server takes {connection.largest}"
         return _all(message, Verdict.REFUSED, why, status=TOO_LARGE)
     return []
 
