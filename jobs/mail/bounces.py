@@ -31,7 +31,7 @@ from jobs.text import storable
 log = structlog.get_logger(__name__)
 
 ITEMS = """
-SELECT item.id, item.key, job.owner_id
+SELECT item.id, coalesce(item.given ->> 'address', item.key), job.owner_id
   FROM millrace_item AS item JOIN millrace_job AS job ON job.id = item.job_id
  WHERE job.id = %(job)s AND (item.id = %(item)s OR %(item)s = 0) ORDER BY item.id LIMIT 100
 """

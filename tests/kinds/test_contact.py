@@ -5,7 +5,10 @@ from pytest_django import Settings
 
 from jobs.conf import conf
 from jobs.errors import BadPayload, Failed, Rejected
+from jobs.mail.bounces import Effect, take_report
+from jobs.models import Item
 from jobs.registry import KINDS, Kind
+from tests.mail.letters import bounce, recipient
 from tests.running import accept, lose, run
 from tests.smtp import Server
 
@@ -90,3 +93,14 @@ def test_a_name_cannot_write_headers(kind: Kind) -> None:
 
 def test_no_account_is_needed(kind: Kind) -> None:
     assert kind.public
+
+
+def test_a_report_about_either_mail_is_about_who_got_it(kind: Kind, post: Server) -> None:
+    job = accept(kind, ASKED)
+    run(kind, job)
+
+    for to, key in (("desk@mill.example", "site"), ("ada@example.org", "confirmation")):
+        message_id = str(post.to(to)["Message-ID"])
+
+        assert take_report(bounce(message_id, recipient(to, status="5.2.2"))).effect is Effect.NOTED
+        assert Item.objects.get(job=job, key=key).detail["report"]["status"] == "5.2.2"

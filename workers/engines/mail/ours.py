@@ -34,15 +34,13 @@ def _mailbox(text: str) -> Mailbox:
     return Mailbox(f"{local}@{ascii_domain(domain) or 'localhost'}", name)
 
 
-def message_id(job: UUID, part: str | int = "") -> str:
+def message_id(job: UUID, item: int = WHOLE_JOB) -> str:
     """The same for every attempt, so that a mail server or reader can tell a repetition.
 
-    `part` is the number of the item that has this mail to itself, or a word; by none all items share it. What
-    comes back about an item's mail, or a shared one, can be believed (jobs/mail/message_ids.py).
+    `item` has this mail to itself; by none all items share it. What comes back about it can be believed
+    (jobs/mail/message_ids.py).
     """
-    if isinstance(part, str) and part:
-        return f"<{job}.{part}@{sender().domain}>"
-    return make_message_id(job, part or WHOLE_JOB, sender().domain)
+    return make_message_id(job, item, sender().domain)
 
 
 def letter(
