@@ -330,6 +330,11 @@ EMAIL_TIMEOUT = int(number("EMAIL_TIMEOUT_SECONDS", 30))
 """How long a silent mail server is waited for."""
 EMAIL_UNVERIFIED = switch("EMAIL_UNVERIFIED", default=False)
 """on = a mail server is used although its certificate is not good for its name: anybody may be it."""
+EMAIL_REDIRECT_TO = env.str("EMAIL_REDIRECT_TO", default="")
+"""A sandbox: the one mailbox that gets all mail, whoever it is for; empty = everybody gets their own."""
+if EMAIL_REDIRECT_TO:
+    # Also what a project of yours sends by Django itself.
+    EMAIL_BACKEND = "workers.engines.mail.redirect.RedirectingBackend"
 DEFAULT_FROM_EMAIL = env.str("FROM_EMAIL", default="Millrace <millrace@localhost>")
 """The sender of mails that name none."""
 DKIM_KEYS = env.list("DKIM_KEYS", default=[])
@@ -403,6 +408,7 @@ MILLRACE = {
     "endpoints_per_minute": int(number("ENDPOINTS_PER_MINUTE", 30)),
     "waiting_quota": int(number("WAITING_QUOTA", 0)),
     "contact_email": env.str("CONTACT_EMAIL", default=""),
+    "email_redirect_to": EMAIL_REDIRECT_TO,
     "fault_tests": switch("FAULT_TESTS", default=False),
     "failpoint": env.str("FAILPOINT", default=""),
     "failpoint_once": env.str("FAILPOINT_ONCE", default=""),

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from celery_app import SOCKET_SECONDS, app
 from jobs.conf import Conf, conf
 from jobs.lifecycle.place import QUEUE_NAME
+from jobs.mail.address import read_address
 from jobs.registry import KINDS, Kind
 
 POSTGRESQL = 15
@@ -60,6 +61,12 @@ def check_engine(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
 def check_transport(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
     """Whether a broker that is frozen is given up in time; asks nobody."""
     return list(wrong_transport(str(app.conf.broker_url), app.conf.broker_transport_options))
+
+
+@register
+def check_redirect(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether mail reaches those whom it is for."""
+    return list(wrong_redirect(conf().email_redirect_to.strip()))
 
 
 @register
@@ -149,6 +156,26 @@ def wrong_times(given: Conf) -> Iterator[Error]:
             f" ({given.heartbeat_seconds:g} s): a killed job would not show its last lines.",
             hint="Make FLUSH_SECONDS at most HEARTBEAT_SECONDS.",
             id="millrace.E004",
+        )
+
+
+def wrong_redirect(to: str) -> Iterator[CheckMessage]:
+    """All mail goes to one mailbox, or, if that is none, nowhere."""
+    if not to:
+        return
+    try:
+        read_address(to)
+    except ValueError as error:
+        yield Error(
+            f"EMAIL_REDIRECT_TO={to!r} {error}: no mail is sent at all.",
+            hint="Give it one bare address, or unset it to let mail out.",
+            id="millrace.E022",
+        )
+    else:
+        yield Warning(
+            f"All mail goes to {to}, whoever it is for: EMAIL_REDIRECT_TO is set.",
+            hint="Unset it where mail is to reach people.",
+            id="millrace.W023",
         )
 
 

@@ -75,6 +75,8 @@ class Conf:
     """How many jobs one address may submit to public kinds in an hour."""
     contact_email: str = ""
     """Who reads what the contact form takes in; empty = the installation's own sender."""
+    email_redirect_to: str = ""
+    """A sandbox: the one mailbox that gets all mail, whoever it is for; empty = everybody gets their own."""
     webhook_networks: tuple[str, ...] = ()
     """Networks that webhooks may reach although they are not public: `10.1.0.0/16`."""
     webhook_ports: tuple[int, ...] = (80, 443, 8080, 8443)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import ERROR, WARNING, CheckMessage, run_checks
 
+from jobs.conf import conf
 from jobs.doctor.finding import Finding, Seen, problem, warning
 from jobs.doctor.mask import mask
 from jobs.doctor.words import counted, some
@@ -18,6 +19,7 @@ ELSEWHERE = {
     *(f"millrace.E00{number}" for number in range(1, 5)),  # Times
     "millrace.W013",  # Flower
     "millrace.E010",  # Files
+    "millrace.W023",  # A finding of its own
 }
 """Told by an area of their own."""
 
@@ -33,7 +35,7 @@ def look() -> Seen:
         # Advice on https, for an installation that only this machine can reach.
         warnings = [found for found in warnings if found.id in usual]
     text = f"{counted(len(errors), 'error')} and {counted(len(warnings), 'warning')} of `check --deploy`"
-    return Seen(text, [*(wrong(found) for found in errors), *advice(warnings)])
+    return Seen(text, [*(wrong(found) for found in errors), *redirect(), *advice(warnings)])
 
 
 def is_private() -> bool:
@@ -50,6 +52,17 @@ def wrong(found: CheckMessage) -> Finding:
         why=f"`{MANAGE} check --deploy` stops here; so should a deployment.",
         remedy=mask(str(found.hint or "see the message")),
     )
+
+
+def redirect() -> Iterator[Finding]:
+    """Mail that reaches nobody whom it is for."""
+    if to := conf().email_redirect_to:
+        yield warning(
+            "configuration.redirect",
+            f"All mail goes to {to}: EMAIL_REDIRECT_TO is set.",
+            why="A sandbox: nobody gets the mail that is meant for them, and what bounces suppresses nobody.",
+            remedy="Unset EMAIL_REDIRECT_TO where mail is to reach people, and start web and workers anew.",
+        )
 
 
 def advice(warnings: list[CheckMessage]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from uuid import UUID
 import structlog
 from uuid_utils.compat import uuid7
 
+from jobs.conf import conf
 from jobs.database import DJANGO, Database
 from jobs.errors import BadReport
 from jobs.mail.address import key_of
@@ -141,6 +142,8 @@ def _take(identity: str, job: UUID, mailed: Mailed, fate: Fate, *, db: Database)
 
 
 def _reason(fate: Fate) -> Suppressed | None:
+    if conf().email_redirect_to:
+        return None  # it is about the mailbox that got all mail, and not about who was meant
     if fate.action is Action.COMPLAINED:
         return Suppressed.COMPLAINED
     is_final = fate.action is Action.FAILED and is_dead(fate.status, fate.code)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render, resolve_url
 from django.urls import NoReverseMatch, reverse
 
+from jobs.conf import conf
 from jobs.errors import Busy, Gone, MillraceError, NotAllowed, NotFound, UnknownKind
 from jobs.owners import can_operate, can_submit
 
@@ -73,6 +74,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "is_operator": is_operator,
         "can_submit": can_submit(request.user),
         "theme": theme if theme in THEMES else "",
+        "redirect": conf().email_redirect_to if request.user.is_authenticated else "",
         "flower_url": optional_url("flower") if is_operator and getattr(settings, "FLOWER_URL", None) else "",
         "admin_url": optional_url("admin:index") if getattr(request.user, "is_staff", None) else "",
     }

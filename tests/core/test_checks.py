@@ -13,7 +13,7 @@ from pytest_django import Settings
 from celery_app import app
 from core import checks as core_checks
 from jobs import checks
-from jobs.checks import wrong_kind, wrong_server, wrong_times, wrong_transport
+from jobs.checks import wrong_kind, wrong_redirect, wrong_server, wrong_times, wrong_transport
 from jobs.conf import Conf
 from tests.running import make_kind
 
@@ -51,6 +51,14 @@ def test_the_times_leave_each_other_room(given: dict[str, Any], expected: list[s
 )
 def test_a_kind_can_be_named_queued_and_ended(fields: dict[str, Any], expected: list[str]) -> None:
     assert ids(wrong_kind(make_kind(**fields))) == expected
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"),
+    [("", []), ("sandbox@example.org", ["millrace.W023"]), ("everybody", ["millrace.E022"])],
+)
+def test_mail_that_is_redirected_is_mentioned(to: str, expected: list[str]) -> None:
+    assert ids(wrong_redirect(to)) == expected
 
 
 def test_an_old_server_is_refused() -> None:

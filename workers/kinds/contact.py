@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import parseaddr
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.conf import settings
 from pydantic import AfterValidator, BaseModel, Field
@@ -78,12 +78,13 @@ def take_message(context: Context, payload: Payload) -> Result:
     if context.items.state(SITE) == ItemState.FAILED:
         raise Rejected(f"The message could not be delivered to {site}: {'; '.join(found.refused)}")
     counts = delivery.finish(context, found)
-    values = {
+    values: dict[str, Any] = {
         "accepted": sum(counts.values()),
         "done": counts[ItemState.DONE],
         "failed": counts[ItemState.FAILED],
         "uncertain": counts[ItemState.UNCERTAIN],
     }
+    values |= delivery.redirected()
     return Result(values=values | ({"problems": found.refused} if found.refused else {}))
 
 

@@ -198,3 +198,18 @@ def test_rabbitmq_answers_and_a_job_that_outlasts_its_patience_is_told(
     assert area.seen.text.startswith("RabbitMQ 3.")
     assert "cleanup.run may run for 60 min" in of(area, "rabbitmq.patience").found
     assert len(rabbitmq.long_jobs()) == 1
+
+
+def test_mail_that_reaches_nobody_it_is_for_is_mentioned(look: Look, given: Callable[..., None]) -> None:
+    given(email_redirect_to="sandbox@example.org")
+
+    found = of(look("configuration"), "configuration.redirect")
+
+    assert found.state is State.WARNING
+    assert "sandbox@example.org" in found.found
+
+
+def test_a_redirect_to_what_is_no_address_is_a_problem(look: Look, given: Callable[..., None]) -> None:
+    given(email_redirect_to="everybody")
+
+    assert of(look("configuration"), "configuration.millrace.E022").state is State.PROBLEM

@@ -16,6 +16,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from jobs.errors import Failed
 from workers.engines.mail.posting import Posting, unwritable
+from workers.engines.mail.redirect import redirect_for_django
 from workers.engines.mail.writable import Unwritable
 from workers.engines.smtp.connection import Unreachable
 from workers.engines.smtp.outcome import Outcome, Reply, Verdict, shown
@@ -26,7 +27,8 @@ NO_ANSWER = "nobody said whether it was taken"
 class DjangoTransport:
     """Opened with the first message, closed at the end of the block."""
 
-    def __init__(self) -> None:
+    def __init__(self, redirect: str = "") -> None:
+        self.redirect = redirect
         self.stopped: Failed | None = None
         self._backend = get_connection()
 
@@ -53,7 +55,10 @@ class DjangoTransport:
         if self.stopped is not None:
             return Outcome.without_reply(posting.address, Verdict.UNSENT, str(self.stopped))
         try:
-            return self._given(message, posting.address)
+            if not self.redirect:
+                return self._given(message, posting.address)
+            redirect_for_django(message, self.redirect)
+            return self._given(message, self.redirect).instead_of(posting.address)
         except (smtplib.SMTPException, OSError) as error:
             self._close()  # whatever state it is in, the next message begins afresh
             return _outcome(error, posting.address)

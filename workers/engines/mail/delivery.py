@@ -16,6 +16,7 @@ from jobs.models.suppression import Suppressed
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.mail.posting import Posting
+from workers.engines.mail.redirect import redirect_address
 from workers.engines.mail.transport import Transport
 from workers.engines.smtp.outcome import Outcome, Verdict
 
@@ -72,7 +73,7 @@ def deliver(
             _ended(context, found, item, outcome, most_tries)
             for item, outcome in zip(sent, outcomes, strict=True)
         ]
-        if leave_out:
+        if leave_out and not transport.redirect:  # whose mail was redirected was not called dead
             context.mailing.take_refusals(
                 Reply(each.recipient, each.code, each.text)
                 for each in outcomes
@@ -102,11 +103,18 @@ def summary(counts: Mapping[ItemState, int], problems: Sequence[str]) -> dict[st
     values: dict[str, Any] = {"accepted": sum(counts.values())} | {
         state.value: counts[state] for state in ENDS
     }
+    values |= redirected()
     if counts[ItemState.UNCERTAIN]:
         values["note"] = (
             "Whether the uncertain ones got the mail cannot be known from here. Ask before sending again."
         )
     return values | ({"problems": list(problems)} if problems else {})
+
+
+def redirected() -> dict[str, str]:
+    """Where all mail went instead, as a result tells it; for good, also once mail is let out again."""
+    redirect = redirect_address()
+    return {"redirected_to": redirect} if redirect else {}
 
 
 def _tell(told: list[str], why: str) -> None:

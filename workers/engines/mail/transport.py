@@ -12,12 +12,19 @@ from jobs.errors import Failed
 from workers.engines.mail.by_django import DjangoTransport
 from workers.engines.mail.letter import Message
 from workers.engines.mail.posting import Posting, unwritable
+from workers.engines.mail.redirect import redirect_address, redirected
 from workers.engines.mail.writable import Unwritable
 from workers.engines.smtp import kept
 from workers.engines.smtp.mailer import Mailer
 from workers.engines.smtp.outcome import Outcome
 
-SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+SMTP_BACKENDS = frozenset(
+    {
+        "django.core.mail.backends.smtp.EmailBackend",
+        "workers.engines.mail.redirect.RedirectingBackend",
+    }
+)
+"""Where Django would send by SMTP our own engine does."""
 
 
 class Transport(Protocol):
@@ -26,6 +33,10 @@ class Transport(Protocol):
     @property
     def stopped(self) -> Failed | None: ...
 
+    @property
+    def redirect(self) -> str:
+        """The mailbox that gets all mail in place of its recipients; empty = there is none."""
+
     def send(self, postings: Sequence[Posting]) -> Iterator[Outcome]:
         """An outcome for each, in order; what cannot be written is refused."""
 
@@ -33,7 +44,8 @@ class Transport(Protocol):
 class SmtpTransport:
     """By our own engine."""
 
-    def __init__(self, mailer: Mailer) -> None:
+    def __init__(self, mailer: Mailer, redirect: str = "") -> None:
+        self.redirect = redirect
         self._mailer = mailer
 
     @property
@@ -41,27 +53,32 @@ class SmtpTransport:
         return self._mailer.stopped
 
     def send(self, postings: Sequence[Posting]) -> Iterator[Outcome]:
-        written = [_write(posting) for posting in postings]
+        written = [self._write(posting) for posting in postings]
         sent = self._mailer.send([each for each in written if isinstance(each, Message)])
-        for each in written:
-            yield each if isinstance(each, Outcome) else next(sent)[0]
+        for posting, each in zip(postings, written, strict=True):
+            if isinstance(each, Outcome):
+                yield each
+                continue
+            [outcome] = next(sent)
+            yield outcome.instead_of(posting.address) if self.redirect else outcome
         for _ in sent:  # ends it, so that it knows that everybody was heard
             raise AssertionError("an outcome that nobody waits for")
+
+    def _write(self, posting: Posting) -> Message | Outcome:
+        try:
+            message = posting.form.fill(posting.recipient)
+            return redirected(message, self.redirect) if self.redirect else message
+        except Unwritable as error:
+            return unwritable(posting, error)
 
 
 @contextmanager
 def opened() -> Iterator[Transport]:
-    """The way that the settings name, opened when the first message is sent."""
-    if settings.EMAIL_BACKEND == SMTP_BACKEND:
+    """The way that the settings name, opened when the first message is sent; raises BadRedirect."""
+    redirect = redirect_address()
+    if settings.EMAIL_BACKEND in SMTP_BACKENDS:
         with kept.borrowed() as mailer:
-            yield SmtpTransport(mailer)
+            yield SmtpTransport(mailer, redirect)
     else:
-        with DjangoTransport() as transport:
+        with DjangoTransport(redirect) as transport:
             yield transport
-
-
-def _write(posting: Posting) -> Message | Outcome:
-    try:
-        return posting.form.fill(posting.recipient)
-    except Unwritable as error:
-        return unwritable(posting, error)

@@ -66,6 +66,10 @@ class Outcome(NamedTuple):
             verdict = Verdict.REFUSED
         return cls(recipient, verdict, reply.code, reply.status, reply.text)
 
+    def instead_of(self, meant: str) -> Outcome:
+        """The same, told of whom the message was meant for: another mailbox got it in their place."""
+        return self._replace(recipient=meant, text=f"{self.text} (redirected)".strip())
+
     @classmethod
     def without_reply(cls, recipient: str, verdict: Verdict, why: str, *, status: str = "") -> Outcome:
         """Where the server said nothing about it."""

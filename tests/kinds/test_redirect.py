@@ -1,0 +1,185 @@
+"""EMAIL_REDIRECT_TO: all mail goes to one mailbox, whichever kind sends it and by whatever way."""
+
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dkim
+import pytest
+from django.core import mail as django_mail
+from django.core.mail import EmailMultiAlternatives, mail_admins, send_mail
+from pytest_django import Settings
+
+from jobs.conf import conf
+from jobs.errors import Failed, Rejected
+from jobs.mail.bounces import Effect, take_report
+from jobs.models import Item, Suppression
+from jobs.registry import KINDS
+from tests.engines.mail.keys import DOMAIN, ask_dns, rsa_signer
+from tests.mail.letters import bounce, recipient
+from tests.running import accept, run
+from tests.smtp import Server
+from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
+from workers.engines.mail.transport import SMTP_BACKENDS
+from workers.engines.smtp import kept
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
+SANDBOX = "sandbox@bücher.example"
+SANDBOX_ASCII = "sandbox@xn--bcher-kva.example"
+ASKED: dict[str, dict[str, Any]] = {
+    "email.send": {"to": ["ada@example.org", "bob@example.org"], "subject": "Hi", "text": "Hi"},
+    "email.campaign": {
+        "recipients": [{"to": "ada@example.org"}, {"to": "bob@example.org"}],
+        "subject": "Hi {{ email }}",
+        "text": "Hi",
+    },
+    "contact.message": {"name": "Ada", "email": "ada@example.org", "message": "Hi"},
+}
+WAYS = [*sorted(SMTP_BACKENDS), "django.core.mail.backends.locmem.EmailBackend"]
+
+
+@pytest.fixture
+def sandbox(settings: Settings) -> Iterator[Settings]:
+    settings.MILLRACE = settings.MILLRACE | {"email_redirect_to": SANDBOX}
+    conf.cache_clear()
+    yield settings
+    conf.cache_clear()
+
+
+@pytest.fixture
+def mill(settings: Settings) -> Iterator[ScriptedServer]:
+    with scripted() as server:
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = LOOPBACK, server.port, 5
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        yield server
+        kept.close_all()
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.split(".")[-2])
+@pytest.mark.parametrize("name", ASKED)
+def test_nothing_leaves_to_anybody_else(
+    name: str, way: str, sandbox: Settings, mill: ScriptedServer, alice: Any
+) -> None:
+    sandbox.EMAIL_BACKEND = way
+    kind = KINDS.find(name)
+    job = accept(kind, ASKED[name])
+
+    result = run(kind, job)
+
+    sent = 2
+    if way in SMTP_BACKENDS:
+        assert mill.recipients == [SANDBOX_ASCII] * sent
+        assert not django_mail.outbox
+    else:
+        assert [message.recipients() for message in django_mail.outbox] == [[SANDBOX_ASCII]] * sent
+        assert not mill.sessions
+    assert (result.values["done"], result.values["redirected_to"]) == (sent, SANDBOX_ASCII)
+    keys = set(Item.objects.filter(job=job).values_list("key", flat=True))
+    assert SANDBOX_ASCII not in keys, "the ledger names whom it was for"
+    assert "ada@example.org" in keys or name == "contact.message"
+
+
+def test_every_way_to_a_mail_server_is_one_that_redirects() -> None:
+    """A new one is to be added to the test above."""
+    sends = re.compile(r"smtplib|django\.core\.mail|get_connection\(|transport\.opened|Mailer\(")
+    found = {
+        str(path.relative_to(ROOT))
+        for room in ("core", "jobs", "workers")
+        for path in (ROOT / room).rglob("*.py")
+        if sends.search(path.read_text())
+    }
+
+    engines = {f"workers/engines/mail/{name}.py" for name in ("by_django", "letter", "redirect", "transport")}
+    smtp = {f"workers/engines/smtp/{name}.py" for name in ("kept", "server")}
+    kinds = {f"workers/kinds/{name}.py" for name in ("campaign", "contact", "email")}
+    assert found == engines | smtp | kinds
+
+
+def test_the_mail_is_what_it_was_with_its_reader_on_top(sandbox: Settings, post: Server) -> None:
+    sandbox.DEFAULT_FROM_EMAIL = f"mill@{DOMAIN}"
+    signer = rsa_signer()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workers.engines.mail.ours.signers_for", lambda domain: [signer])
+        with scripted() as mill:
+            sandbox.EMAIL_PORT = mill.port
+            kind = KINDS.find("email.campaign")
+            run(kind, accept(kind, ASKED["email.campaign"]))
+            kept.close_all()
+            raw = mill.taken[0].content
+
+    assert raw.startswith(b"X-Original-To: ada@example.org\r\n")
+    assert b"\r\nTo: ada@example.org\r\n" in raw
+    assert b"\r\nSubject: Hi ada@example.org\r\n" in raw
+    assert dkim.verify(raw, dnsfunc=ask_dns)
+
+
+def test_what_the_sandbox_refuses_says_nothing_about_who_was_meant(sandbox: Settings, post: Server) -> None:
+    post.replies[SANDBOX_ASCII] = "550 5.1.1 No such mailbox"
+    kind = KINDS.find("email.campaign")
+    job = accept(kind, ASKED["email.campaign"])
+
+    with pytest.raises(Rejected, match=r"ada@example\.org was refused .* No such mailbox \(redirected\)"):
+        run(kind, job)
+
+    assert not Suppression.objects.exists()
+    assert Item.objects.filter(job=job, state="failed").count() == 2
+
+
+def test_a_bounce_of_the_sandbox_suppresses_nobody(sandbox: Settings, post: Server) -> None:
+    kind = KINDS.find("email.campaign")
+    job = accept(kind, ASKED["email.campaign"])
+    run(kind, job)
+    message_id = str(post.taken[0][1]["Message-ID"])
+
+    taken = take_report(bounce(message_id, recipient(SANDBOX_ASCII)))
+
+    assert taken.effect is Effect.NOTED
+    assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.split(".")[-2])
+def test_a_sandbox_that_is_no_address_lets_nothing_out(
+    way: str, sandbox: Settings, mill: ScriptedServer
+) -> None:
+    sandbox.EMAIL_BACKEND = way
+    sandbox.MILLRACE = sandbox.MILLRACE | {"email_redirect_to": "not an address"}
+    conf.cache_clear()
+    kind = KINDS.find("email.campaign")
+    job = accept(kind, ASKED["email.campaign"])
+
+    with pytest.raises(Failed, match="EMAIL_REDIRECT_TO='not an address' is not a mail address"):
+        run(kind, job)
+
+    assert not mill.sessions
+    assert not django_mail.outbox
+    assert Item.objects.filter(job=job, state="pending").count() == 2, "they are sent to once it is mended"
+
+
+def test_mail_that_djangos_own_functions_send_is_redirected_too(sandbox: Settings, post: Server) -> None:
+    sandbox.EMAIL_BACKEND = "workers.engines.mail.redirect.RedirectingBackend"
+    sandbox.ADMINS = [("Root", "root@example.org")]
+
+    send_mail("Hi", "Hi", None, ["ada@example.org", "Bob <bob@example.org>"])
+    mail_admins("Broken", "It broke")
+    EmailMultiAlternatives(
+        "Hi", "Hi", to=["a@example.org"], cc=["c@example.org"], bcc=["b@example.org"]
+    ).send()
+
+    assert post.recipients == [SANDBOX_ASCII] * 3
+    (_, first), _, (_, third) = post.taken
+    assert first["To"] == first["X-Original-To"] == "ada@example.org, Bob <bob@example.org>"
+    assert (third["To"], third["Cc"]) == ("a@example.org", "c@example.org")
+    assert third["X-Original-To"] == "a@example.org, c@example.org, b@example.org"
+
+
+def test_the_installation_sends_by_the_backend_that_redirects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMAIL_REDIRECT_TO", SANDBOX)
+
+    found = runpy.run_path(str(ROOT / "core" / "settings.py"))
+
+    assert found["EMAIL_BACKEND"] == "workers.engines.mail.redirect.RedirectingBackend"
+    assert found["MILLRACE"]["email_redirect_to"] == SANDBOX
