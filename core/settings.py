@@ -398,6 +398,7 @@ MILLRACE = {
     "tokens_per_owner": int(number("TOKENS_PER_OWNER", 100, at_least=1)),
     "webhooks_per_owner": int(number("WEBHOOKS_PER_OWNER", 20)),
     "campaign_recipients": int(number("CAMPAIGN_RECIPIENTS", 1_000_000)),
+    "attached_bytes": int(number("EMAIL_ATTACHED_MEGABYTES", 20) * 1024 * 1024),
     "keep_delivery_days": number("KEEP_DELIVERY_DAYS", 14),
     "unsubscribe_days": number("UNSUBSCRIBE_DAYS", 730, at_least=1),
     "bounce_folder": env.str("BOUNCE_FOLDER", default=""),

@@ -97,6 +97,8 @@ class Conf:
     """How many endpoints one owner may have."""
     campaign_recipients: int = 1_000_000
     """How many recipients one campaign may have."""
+    attached_bytes: int = 20 * 1024 * 1024
+    """How large the files of one mail may be together, before they are encoded (a third more)."""
     keep_delivery_days: float = 14
     """How long the delivery log of webhooks is kept."""
     unsubscribe_days: float = 730

@@ -5,13 +5,28 @@ A kind that has a `review` gets a button on its form; the pages know no more abo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any, NamedTuple, Protocol
 from uuid import UUID
 
-OpenFile = Callable[[UUID], AbstractContextManager[IO[bytes]]]
-"""Opens a file that the payload names."""
+
+class Used(NamedTuple):
+    """A file that a payload names, as far as it is known without being opened."""
+
+    id: UUID
+    name: str
+    media_type: str
+    size: int
+
+
+class OpenFile(Protocol):
+    """Opens a file that the payload names, and knows it."""
+
+    def __call__(self, artifact: UUID, /) -> AbstractContextManager[IO[bytes]]: ...
+
+    def about(self, artifact: UUID) -> Used:
+        """What is known of it."""
 
 
 class Line(NamedTuple):
@@ -23,7 +38,10 @@ class Line(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What one item of the list would get; `html` is empty where there is none."""
+    """What one item of the list would get; `html` is empty where there is none.
+
+    A picture of the payload's stands in the HTML as `cid:` and the 32 digits of its id.
+    """
 
     line: int
     to: str
@@ -32,6 +50,10 @@ class Sample(NamedTuple):
     html: str = ""
     why_not: str = ""
     """Why it cannot be made for this one."""
+    files: Sequence[Used] = ()
+    """What goes with it."""
+    pictures: Sequence[Used] = ()
+    """What its HTML shows."""
 
 
 class Review(Protocol):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import IO
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Protocol, runtime_checkable
 from uuid import UUID
 
 import pydantic
@@ -13,12 +13,13 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from jobs.artifacts.field import artifact_fields, named_files
 from jobs.artifacts.storage import open_file
 from jobs.artifacts.uploads import in_words
-from jobs.database import DJANGO, Database, Row
+from jobs.database import DJANGO, Database
 from jobs.errors import BadPayload, Problem, Refusal
+from jobs.review import Used
 
 # KEY SHARE holds cleanup off until the row of the use is committed.
 FIND = """
-SELECT a.id, a.media_type, a.size, a.name FROM millrace_artifact a
+SELECT a.id, a.name, a.media_type, a.size FROM millrace_artifact a
 WHERE a.id = ANY(%(ids)s::uuid[])
   AND (a.owner_id = %(owner)s
        OR EXISTS (SELECT 1 FROM millrace_job j
@@ -29,8 +30,16 @@ RECORD = """
 INSERT INTO millrace_artifact_use (job_id, artifact_id)
 SELECT * FROM unnest(%(jobs)s::uuid[], %(artifacts)s::uuid[]) ON CONFLICT DO NOTHING
 """
-PATHS = "SELECT id, path, name FROM millrace_artifact WHERE id = ANY(%(ids)s::uuid[])"
+PATHS = "SELECT id, path, name, media_type, size FROM millrace_artifact WHERE id = ANY(%(ids)s::uuid[])"
 DROP = "DELETE FROM millrace_artifact_use WHERE job_id = ANY(%(jobs)s::uuid[])"
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A payload that knows whether its files fit each other, and what it says of them."""
+
+    def file_problems(self, files: Mapping[UUID, Used]) -> Iterable[Problem]:
+        """What does not fit, and where; each file by itself was accepted."""
 
 
 def check_uses(
@@ -40,20 +49,21 @@ def check_uses(
 
     Raises BadPayload with every problem and where it is. Call it in the transaction that records the uses.
     """
-    named = list(named_files(payload))
-    if not named:
+    if not artifact_fields(type(payload)):
         return
-    asked = {
-        "ids": [artifact for _, artifact in named],
-        "owner": owner.pk,
-        "groups": _groups(owner),
-    }
-    found: dict[UUID, Row] = {row[0]: row for row in db.rows(FIND, asked)}
+    named = list(named_files(payload))
+    found: dict[UUID, Used] = {}
+    if named:
+        ids = [artifact for _, artifact in named]
+        rows = db.rows(FIND, {"ids": ids, "owner": owner.pk, "groups": _groups(owner)})
+        found = {row[0]: Used(*row) for row in rows}
     problems = [
         Problem(where, why)
         for where, artifact in named
         if (why := _objection(payload, str(where[0]), found.get(artifact)))
     ]
+    if not problems and isinstance(payload, Together):
+        problems = list(payload.file_problems(found))
     if problems:
         raise BadPayload(kind, problems)
 
@@ -65,27 +75,36 @@ def record_uses(jobs: Iterable[tuple[UUID, pydantic.BaseModel]], *, db: Database
         db.rows(RECORD, {"jobs": [job for job, _ in pairs], "artifacts": [used for _, used in pairs]})
 
 
-def opener(
-    payload: pydantic.BaseModel, *, db: Database = DJANGO
-) -> Callable[[UUID], AbstractContextManager[IO[bytes]]]:
+class Opener:
     """Opens files that a payload names and `check_uses` has passed; Refusal where the content is gone.
 
-    Where they lie is asked now: they may be opened while the connection is busy with a COPY.
+    Where they lie is asked at the beginning: they may be opened while the connection is busy with a COPY.
     """
-    ids = [artifact for _, artifact in named_files(payload)]
-    found = {artifact: (path, name) for artifact, path, name in db.rows(PATHS, {"ids": ids})}
+
+    def __init__(self, payload: pydantic.BaseModel, *, db: Database = DJANGO) -> None:
+        ids = [artifact for _, artifact in named_files(payload)]
+        rows = db.rows(PATHS, {"ids": ids})
+        self._paths = {artifact: path for artifact, path, *_ in rows}
+        self._about = {artifact: Used(artifact, *about) for artifact, _, *about in rows}
+
+    def about(self, artifact: UUID) -> Used:
+        """What is known of it."""
+        return self._about[artifact]
 
     @contextmanager
-    def open_used(artifact: UUID) -> Iterator[IO[bytes]]:
-        path, name = found[artifact]
+    def __call__(self, artifact: UUID, /) -> Iterator[IO[bytes]]:
         try:
-            file = open_file(path)
+            file = open_file(self._paths[artifact])
         except FileNotFoundError:
+            name = self._about[artifact].name
             raise Refusal(f"The content of {name!r} is missing in the storage. Hand it in again.") from None
         with file:
             yield file
 
-    return open_used
+
+def opener(payload: pydantic.BaseModel, *, db: Database = DJANGO) -> Opener:
+    """Opens what a payload names."""
+    return Opener(payload, db=db)
 
 
 def drop_uses(jobs: Iterable[UUID], *, db: Database = DJANGO) -> None:
@@ -93,11 +112,11 @@ def drop_uses(jobs: Iterable[UUID], *, db: Database = DJANGO) -> None:
     db.rows(DROP, {"jobs": list(jobs)})
 
 
-def _objection(payload: pydantic.BaseModel, name: str, found: Row | None) -> str:
+def _objection(payload: pydantic.BaseModel, name: str, found: Used | None) -> str:
     if found is None:
         return "there is no such file of yours; hand it in first, or again if it was long ago"
     field = artifact_fields(type(payload))[name]
-    _, media_type, size, called = found
+    _, called, media_type, size = found
     if not field.accepts(media_type):
         return f"{called!r} is {media_type}; accepted: {', '.join(field.accept)}"
     if field.max_bytes is not None and size > field.max_bytes:

@@ -25,6 +25,7 @@ from jobs.lifecycle.submit import submit_job
 from jobs.pages.answers import page, signed_in
 from jobs.pages.asking import HowForm
 from jobs.pages.draft import Opened, open_draft
+from jobs.pages.pictures import with_pictures
 from jobs.review import Sample
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; frame-ancestors 'self'; sandbox"
@@ -73,7 +74,7 @@ def draft_html(request: HttpRequest, id: UUID) -> HttpResponse:
     found = open_draft(request, id)
     sample = sample_of(found, place_of(request, found.draft.good))
     return HttpResponse(
-        sample.html if sample else "",
+        with_pictures(sample, opener(found.payload)) if sample else b"",
         content_type="text/html; charset=utf-8",
         headers={
             "Content-Security-Policy": POLICY,

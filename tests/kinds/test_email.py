@@ -75,16 +75,6 @@ def test_attachments_arrive_as_they_were_handed_in(kind: Kind, post: Server, ali
     assert (second.get_filename(), second.get_content().replace("\r\n", "\n")) == ("note.txt", "Grüße\n")
 
 
-def test_attachments_that_are_too_large_together_are_rejected(
-    kind: Kind, alice: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("workers.kinds.email.ATTACHED_BYTES", 5)
-    files = [str(store_upload(BytesIO(b"abc"), name=name, owner=alice).id) for name in "ab"]
-
-    with pytest.raises(Rejected, match="Send fewer"):
-        run(kind, accept(kind, letter(attachments=files), alice))
-
-
 def test_several_recipients_share_one_connection_and_one_message(kind: Kind, post: Server) -> None:
     run(kind, accept(kind, letter("ada@example.org", "bob@example.org")))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from jobs.conf import conf
 from jobs.errors import BadPayload, Problem
 from jobs.registry import Declared
 from jobs.review import Line, OpenFile, Sample
+from workers.engines.enclosures import show
 from workers.engines.recipients import BadList, BadRow, Charset, Row, read
 from workers.engines.wording import Unfilled, Wording, letter
 
@@ -36,6 +38,10 @@ class Asked(Protocol):
     def charset(self) -> Charset: ...
     @property
     def recipients(self) -> Sequence[Listed]: ...
+    @property
+    def attachments(self) -> Sequence[UUID]: ...
+    @property
+    def images(self) -> Sequence[UUID]: ...
     @property
     def wording(self) -> Wording: ...
     @property
@@ -129,13 +135,17 @@ class CampaignReview:
             values = variant.values(known(row))
         except Unfilled as error:
             return Sample(row.line, to, "", "", why_not=error.why)
-        made = letter(variant)
+        pictures = {each.name: each for each in map(open_file.about, payload.images)}
+        html, names = show(variant.html, {name: each.id.hex for name, each in pictures.items()})
+        made = letter(replace(variant, html=html))
         return Sample(
             line=row.line,
             to=to,
             subject=made.subject.fill(values),
             text=made.text.fill(values),
             html=made.html.fill(values) if made.html is not None else "",
+            files=[open_file.about(each) for each in payload.attachments],
+            pictures=[pictures[name] for name in names],
         )
 
     def trial(self, payload: Any, place: int, address: str) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -11,18 +12,23 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, field_validator, model_validator
 
 from jobs.artifacts import ArtifactField
-from jobs.errors import Rejected
+from jobs.errors import Problem, Rejected
 from jobs.mail.mailing import TO_MANY
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
+from jobs.review import Used
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.addresses import Address, HeaderText, check_text
 from workers.engines.campaign import CampaignReview, entries
+from workers.engines.enclosures import AttachedFile, Enclosures, ShownFile, Where, enclosure_problems
 from workers.engines.recipients import Charset
 from workers.engines.wording import BadWording, Unfilled, Variant, Wording
+from workers.engines.wording.places import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from jobs.items import ClaimedItem
 
 LISTS = ("text/*", "application/json", "application/octet-stream")
@@ -112,6 +118,15 @@ class Payload(BaseModel, extra="forbid"):
         description="Empty: the text in the layout of this installation.",
         json_schema_extra={"multiline": True},
     )
+    images: list[ShownFile] = Field(
+        default_factory=list,
+        max_length=20,
+        title="Images in the HTML",
+        description='PNG, JPEG, GIF or WebP, each shown by its name: <img src="cid:logo.png" alt="…">.',
+    )
+    attachments: list[AttachedFile] = Field(
+        default_factory=list, max_length=10, title="Attachments", description="Files that everybody gets."
+    )
     button: HeaderText | None = Field(
         default=None, title="Button", description="What a button under the text says, if there is one."
     )
@@ -178,6 +193,8 @@ class Payload(BaseModel, extra="forbid"):
             raise ValueError("a button belongs to the layout of this installation: put it into the HTML")
         try:
             wording = self.wording
+            for source in self.sources.values():
+                shown(source, field="html")
         except BadWording as error:
             raise ValueError(str(error)) from None
         wrong = [
@@ -189,6 +206,18 @@ class Payload(BaseModel, extra="forbid"):
             more = f"; and {len(wrong) - PROBLEMS} more" if len(wrong) > PROBLEMS else ""
             raise ValueError("; ".join(wrong[:PROBLEMS]) + more)
         return self
+
+    def file_problems(self, files: Mapping[UUID, Used]) -> Iterator[Problem]:
+        """Whether the HTML shows the images, and all of them, and a mail can carry it all."""
+        return enclosure_problems(self, files)
+
+    @property
+    def sources(self) -> Mapping[Where, str]:
+        """Every HTML, by its place."""
+        others: dict[Where, str] = {
+            ("translations", number, "html"): each.html for number, each in enumerate(self.translations)
+        }
+        return {("html",): self.html, **others}
 
     @cached_property
     def wording(self) -> Wording:
@@ -239,10 +268,12 @@ def campaign(context: Context, payload: Payload) -> Result:
     from workers.engines.wording import letter
 
     answers_to = Mailbox(payload.reply_to) if payload.reply_to else None
-    forms = {
-        variant.language: Form(letter(variant, reply_to=answers_to))
-        for variant in payload.wording.variants.values()
-    }
+    enclosures = Enclosures(payload, context.artifacts, ours.sender().domain)
+    forms = {}
+    for variant in payload.wording.variants.values():
+        html, files = enclosures.of(variant.html)
+        made = letter(replace(variant, html=html), reply_to=answers_to, attachments=files)
+        forms[variant.language] = Form(made)
 
     def write(item: ClaimedItem) -> Posting:
         known = {"email": item.key, **item.given["values"]}

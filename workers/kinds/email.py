@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Self
-from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
-from jobs.artifacts import ArtifactField
-from jobs.errors import Rejected
+from jobs.errors import Problem, Rejected
 from jobs.mail.mailing import TO_ONE
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.addresses import Address, HeaderText, check_text
+from workers.engines.enclosures import AttachedFile, Enclosures, ShownFile, Where, enclosure_problems
+from workers.engines.wording import BadWording
+from workers.engines.wording.places import shown
 
 if TYPE_CHECKING:
-    from workers.engines.mail.mime import Attachment
+    from collections.abc import Iterator, Mapping
+    from uuid import UUID
 
-MEGABYTE = 1024 * 1024
-ATTACHED_BYTES = 20 * MEGABYTE
+    from jobs.review import Used
 
 
 class Payload(BaseModel, extra="forbid"):
@@ -48,11 +49,22 @@ class Payload(BaseModel, extra="forbid"):
         title="Link",
         description="Where the button leads: https://…",
     )
-    attachments: list[Annotated[UUID, ArtifactField(max_bytes=10 * MEGABYTE)]] = Field(
+    html: Annotated[str, AfterValidator(check_text)] = Field(
+        default="",
+        max_length=200_000,
+        title="HTML",
+        description="Empty: the text in the layout of this installation.",
+        json_schema_extra={"multiline": True, "rare": True},
+    )
+    images: list[ShownFile] = Field(
         default_factory=list,
-        max_length=10,
-        title="Attachments",
-        description="Up to ten files, 20 MB together.",
+        max_length=20,
+        title="Images in the HTML",
+        description='PNG, JPEG, GIF or WebP, each shown by its name: <img src="cid:logo.png" alt="…">.',
+        json_schema_extra={"rare": True},
+    )
+    attachments: list[AttachedFile] = Field(
+        default_factory=list, max_length=10, title="Attachments", description="Up to ten files."
     )
     reply_to: Address | None = Field(
         default=None, title="Answers go to", description="Empty: to the sender of this installation."
@@ -67,7 +79,26 @@ class Payload(BaseModel, extra="forbid"):
     def _button_leads_somewhere(self) -> Self:
         if bool(self.button) != bool(self.link):
             raise ValueError("button and link belong together: give both or neither")
+        if self.html and self.button:
+            raise ValueError("a button belongs to the layout of this installation: put it into the HTML")
         return self
+
+    @model_validator(mode="after")
+    def _pictures_are_named(self) -> Self:
+        try:
+            shown(self.html, field="html")
+        except BadWording as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def sources(self) -> Mapping[Where, str]:
+        """The HTML, by its place."""
+        return {("html",): self.html}
+
+    def file_problems(self, files: Mapping[UUID, Used]) -> Iterator[Problem]:
+        """Whether the HTML shows the images, and all of them, and a mail can carry it all."""
+        return enclosure_problems(self, files)
 
 
 @job_kind(
@@ -96,16 +127,20 @@ def send(context: Context, payload: Payload) -> Result:
     from workers.engines.mail import delivery, ours, transport
     from workers.engines.mail.header import Mailbox
     from workers.engines.mail.letter import Form, Recipient
+    from workers.engines.mail.pattern import fixed
     from workers.engines.mail.posting import Posting
 
-    letter = ours.letter(
-        "message",
-        payload.subject,
-        payload.model_dump(include={"text", "button", "link"}),
-        to=[Mailbox(address) for address in payload.to],
-        reply_to=Mailbox(payload.reply_to) if payload.reply_to else None,
-        attachments=_attached(context, payload),
-    )
+    html, files = Enclosures(payload, context.artifacts, ours.sender().domain).of(payload.html)
+    shared = {
+        "to": [Mailbox(address) for address in payload.to],
+        "reply_to": Mailbox(payload.reply_to) if payload.reply_to else None,
+        "attachments": files,
+    }
+    if html:
+        letter = ours.letter_of(fixed(payload.subject), fixed(payload.text), fixed(html), **shared)
+    else:
+        told = payload.model_dump(include={"text", "button", "link"})
+        letter = ours.letter("message", payload.subject, told, **shared)
     form, message_id = Form(letter), ours.message_id(context.job)
     with transport.opened() as way:
         # One by one: if we die, one of them is undecided, and not all.
@@ -120,18 +155,3 @@ def send(context: Context, payload: Payload) -> Result:
     if counts[ItemState.FAILED] + counts[ItemState.SKIPPED] == sum(counts.values()):
         raise Rejected("; ".join(problems) or "Every recipient was refused or left out.")
     return Result(values={"message_id": message_id} | delivery.summary(counts, problems))
-
-
-def _attached(context: Context, payload: Payload) -> list[Attachment]:
-    from workers.engines.mail.mime import Attachment
-
-    files = [context.artifacts.about(file) for file in payload.attachments]
-    if sum(file.size for file in files) > ATTACHED_BYTES:
-        raise Rejected(
-            f"The attachments are larger than {ATTACHED_BYTES // MEGABYTE} MB together. Send fewer."
-        )
-    found = []
-    for file in files:
-        with context.artifacts.open(file.id) as content:
-            found.append(Attachment(file.name, content.read(), file.media_type))
-    return found
