@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from bench import kept, lab, machine, page, plots
-from bench.catalogue import GROUPS, MEASURES
+from bench.catalogue import GROUPS, MEASURES, TOGETHER
 from bench.neighbours import Neighbours
 from bench.wishes import Wishes, read_wishes
 
@@ -30,4 +30,4 @@ def main(wishes: Wishes) -> None:
 
 
 if __name__ == "__main__":
-    main(read_wishes(sys.argv[1:], MEASURES))
+    main(read_wishes(sys.argv[1:], MEASURES, TOGETHER))

@@ -7,7 +7,19 @@ from typing import NamedTuple
 
 from bench.lab import Lab
 from bench.measure import Found
-from bench.measures import depth, drain, idle, latency, memory, over_http, price, submit_many
+from bench.measures import (
+    depth,
+    drain,
+    idle,
+    latency,
+    mail,
+    mail_list,
+    mail_memory,
+    memory,
+    over_http,
+    price,
+    submit_many,
+)
 from bench.wishes import Wishes
 
 
@@ -20,6 +32,10 @@ class Group(NamedTuple):
 
 GROUPS = [
     Group(module.MEASURES, module.run)
-    for module in (drain, submit_many, over_http, latency, depth, price, idle, memory)
-]
+    for module in (
+        drain, submit_many, over_http, latency, depth, price, idle, memory, mail, mail_memory, mail_list
+    )
+]  # fmt: skip
 MEASURES = tuple(sorted(name for group in GROUPS for name in group.measures))
+TOGETHER = {"EMAIL": tuple(name for name in MEASURES if name.startswith("E"))}
+"""Words that ask for several."""

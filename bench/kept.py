@@ -27,4 +27,4 @@ def keep(found: Found, machine: dict[str, Any], folder: Path) -> None:
 
 def read(folder: Path) -> dict[str, Kept]:
     """Everything that is kept, by measure."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("S*.json"))}
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("[SE]*.json"))}

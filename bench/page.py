@@ -34,6 +34,9 @@ def page(results: dict[str, Kept]) -> str:
         *heading("S7: what explaining costs", words.PRICE, results, "S7", tables.prices),
         *heading("S8: doing nothing", words.IDLE, results, "S8", tables.idle),
         *heading("S9: a worker's memory", words.MEMORY, results, "S9", tables.memory),
+        *heading("E1, E2 and E3: mail to many", words.MAIL, results, "E1", tables.mails),
+        *heading("E4: a worker during a million mails", words.MAIL_MEMORY, results, "E4", tables.mail_memory),
+        *heading("E5: accepting a list", words.MAIL_LIST, results, "E5", tables.mail_lists),
         words.RUN,
     ]
     return "\n".join(parts)
@@ -52,7 +55,8 @@ def heading(name: str, text: str, results: dict[str, Kept], measure: str, body: 
 
 def summary(results: dict[str, Kept]) -> list[str]:
     """Every line that was found, beside its bar."""
-    rows = [line for name in sorted(results) for line in results[name]["lines"]]
+    names = sorted(results, key=lambda name: (name.startswith("E"), name))
+    rows = [line for name in names for line in results[name]["lines"]]
     return [
         "| | Millrace | beside | | ratio | bar | |",
         "|---|---|---|---|---|---|---|",

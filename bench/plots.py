@@ -50,6 +50,8 @@ def draw(results: dict[str, Kept], folder: Path = IMAGES) -> None:
         "bench-drain": (drains, {"S1", "S2"}, (8.0, 3.9)),
         "bench-latency": (latencies, {"S5"}, (8.0, 3.2)),
         "bench-depth": (depths, {"S6"}, (8.0, 2.7)),
+        "bench-mail": (mails, {"E1"}, (8.0, 2.4)),
+        "bench-mail-memory": (mail_memory, {"E4"}, (8.0, 2.7)),
     }
     for name, (paint, needed, size) in pictures.items():
         if needed <= results.keys():
@@ -72,15 +74,7 @@ def drains(figure: Figure, look: Look, results: dict[str, Kept]) -> None:
         if rates := results["S2"]["values"].get(peer.name):
             rows.append((peer.title, rates, look.durable if peer.is_durable else look.other))
     rows.sort(key=lambda row: statistics.median(row[1]))
-    axes = tidy(figure.add_subplot(), look, grid="x")
-    for place, (_, rates, colour) in enumerate(rows):
-        middle = statistics.median(rates)
-        axes.barh(place, middle, 0.66, color=colour, zorder=2)
-        axes.plot([min(rates), max(rates)], [place, place], color=look.text, linewidth=1, zorder=3)
-        axes.text(max(rates), place, f"  {middle:,.0f}", va="center", color=look.text, fontsize=9)
-    axes.set_yticks(range(len(rows)), [row[0] for row in rows])
-    axes.set_xlim(0, max(max(row[1]) for row in rows) * 1.12)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes = bars(figure, look, rows)
     axes.set_xlabel("tiny jobs a second, two processes (line: least and most of all rounds)", fontsize=9)
     handles = [Patch(color=colour) for colour in (look.ours, look.durable, look.other)]
     names = ["Millrace", "keeps accepted jobs too", "can lose jobs"]
@@ -129,6 +123,51 @@ def depths(figure: Figure, look: Look, results: dict[str, Kept]) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.set_title(label, fontsize=9, color=look.text, loc="left")
         axes.set_xlabel("jobs waiting", fontsize=9)
+
+
+def mails(figure: Figure, look: Look, results: dict[str, Kept]) -> None:
+    """A bar for each way to send."""
+    values = results["E1"]["values"]
+    rows = [
+        (title(name).replace("`", ""), values[name], look.other if name == "send_messages" else look.ours)
+        for name in ("send_messages", "rsa", "ed25519", "plain")
+        if name in values
+    ]
+    axes = bars(figure, look, rows)
+    axes.set_xlabel("personal mails a second (line: least and most of all rounds)", fontsize=9)
+
+
+def mail_memory(figure: Figure, look: Look, results: dict[str, Kept]) -> None:
+    """Megabytes over the mails that were sent."""
+    curve = results["E4"]["more"]["curve"]
+    axes = tidy(figure.add_subplot(), look, grid="both")
+    sent = [point[0] / 1000 for point in curve]
+    for place, label, colour in ((1, "the process that sends", look.ours), (2, "main", look.quiet)):
+        sizes = [point[place] for point in curve]
+        axes.plot(sent, sizes, color=colour, linewidth=2, zorder=3)
+        axes.annotate(
+            label, (sent[-1], sizes[-1]), xytext=(0, 6), textcoords="offset points", ha="right",
+            color=colour, fontsize=9,
+        )  # fmt: skip
+    axes.set_xlim(0, max(sent) * 1.02)
+    axes.set_ylim(0, max(max(point[1], point[2]) for point in curve) * 1.3)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_xlabel("mails sent, in thousands", fontsize=9)
+    axes.set_ylabel("MB (PSS)", fontsize=9)
+
+
+def bars(figure: Figure, look: Look, rows: list[tuple[str, list[float], str]]) -> Axes:
+    """One for each name, with the median beside it and a mark from the least to the most."""
+    axes = tidy(figure.add_subplot(), look, grid="x")
+    for place, (_, rates, colour) in enumerate(rows):
+        middle = statistics.median(rates)
+        axes.barh(place, middle, 0.66, color=colour, zorder=2)
+        axes.plot([min(rates), max(rates)], [place, place], color=look.text, linewidth=1, zorder=3)
+        axes.text(max(rates), place, f"  {middle:,.0f}", va="center", color=look.text, fontsize=9)
+    axes.set_yticks(range(len(rows)), [row[0] for row in rows])
+    axes.set_xlim(0, max(max(row[1]) for row in rows) * 1.12)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    return axes
 
 
 def tidy(axes: Axes, look: Look, *, grid: Any) -> Axes:

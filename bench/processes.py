@@ -52,6 +52,25 @@ def memory(pid: int) -> Memory:
     return Memory(sizes.get("Pss", 0) / 1024, private / 1024)
 
 
+def begin_peak(pid: int) -> float:
+    """From now on its peak is counted anew; what it holds now, in megabytes."""
+    (PROC / str(pid) / "clear_refs").write_text("5")
+    return resident(pid)
+
+
+def resident(pid: int, what: str = "VmRSS") -> float:
+    """What is in memory of a process, shared or not; with VmHWM at its peak, which misses nothing."""
+    for line in (PROC / str(pid) / "status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def peak(pid: int) -> float:
+    """The most that was in memory since `begin_peak`, in megabytes."""
+    return resident(pid, "VmHWM")
+
+
 def parent(pid: int) -> int:
     """Who started it, or took it over; 0 if it is gone."""
     fields = stat(pid)

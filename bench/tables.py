@@ -161,6 +161,56 @@ def memory(found: Kept) -> list[str]:
     ]
 
 
+def mails(found: Kept) -> list[str]:
+    """A row for each way to send."""
+    values, cpu = found["values"], found["more"]["cpu"]
+    django = values.get("send_messages")
+    rows = []
+    for name in ("plain", "ed25519", "rsa", "send_messages", "sink"):
+        if name in values:
+            ratio = f"{median(values[name]) / median(django):.2f}" if django and name != "sink" else ""
+            used = " | ".join(f"{cpu[name][program]:.0f}" for program in ("sender", "postgresql", "sink"))
+            rows.append(f"| {title(name)} | {with_spread(values[name])} | {ratio} | {used} |")
+    return [
+        *picture("bench-mail", "Bars: mails a second of Millrace and of Django's send_messages"),
+        "| | mails/s | × `send_messages` | µs of the sender | of PostgreSQL | of the sink |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def mail_memory(found: Kept) -> list[str]:
+    """At their highest."""
+    cells = " | ".join(f"{found['values'][name][0]:.1f}" for name in ("largest", "main", "whole"))
+    return [
+        *picture("bench-mail-memory", "A curve: a worker's memory over the mails it has sent"),
+        f"The highest of {found['more']['looks']:,} looks, in MB:",
+        "",
+        "| recipients | largest process | main | whole worker |",
+        "|---|---|---|---|",
+        f"| {found['more']['recipients']:,} | {cells} |",
+        "",
+    ]
+
+
+def mail_lists(found: Kept) -> list[str]:
+    """Both doors."""
+    values = found["values"]
+    return [
+        f"{found['more']['recipients']:,} recipients, {found['more']['bytes'] / 1e6:.1f} MB.",
+        "",
+        "| | seconds | MB above idle |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {with_spread(values[f'{name} seconds'])} |"
+            f" {with_spread(values[f'{name} megabytes'])} |"
+            for name in ("API", "form")
+        ),
+        "",
+    ]
+
+
 def picture(name: str, text: str) -> Iterable[str]:
     """For light pages and dark ones."""
     return (

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from bench.peers import PEERS
 
-TITLES = {"millrace": "Millrace", **{peer.name: peer.title for peer in PEERS}}
+TITLES = {
+    "millrace": "Millrace",
+    **{peer.name: peer.title for peer in PEERS},
+    "plain": "Millrace",
+    "ed25519": "Millrace, signed with Ed25519",
+    "rsa": "Millrace, signed with RSA-2048",
+    "send_messages": "Django's `send_messages`",
+    "sink": "what the sink takes",
+}
 
 
 def title(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,15 +33,18 @@ class Wishes:
         return not self.only or measure in self.only
 
 
-def read_wishes(arguments: Sequence[str], measures: Sequence[str]) -> Wishes:
-    """Exits with a sentence if they make no sense."""
+def read_wishes(
+    arguments: Sequence[str], measures: Sequence[str], together: Mapping[str, Sequence[str]] | None = None
+) -> Wishes:
+    """Exits with a sentence if they make no sense. `together` are words that ask for several measures."""
     parser = argparse.ArgumentParser(prog="make bench", description="Measure Millrace beside its peers.")
     parser.add_argument("--only", default="", metavar="S1,S2", help=f"some of {', '.join(measures)}")
     parser.add_argument("--rounds", type=int, help=f"interleaved rounds; {ROUNDS} if it is not said")
     parser.add_argument("--jobs", type=int, help=f"jobs of one drain; {JOBS:,} if it is not said")
     parser.add_argument("--quick", action="store_true", help="small numbers, one round, nothing kept")
     asked = parser.parse_args(arguments)
-    only = frozenset(filter(None, asked.only.upper().split(",")))
+    words = filter(None, asked.only.upper().split(","))
+    only = frozenset(name for word in words for name in (together or {}).get(word, [word]))
     if unknown := only - set(measures):
         parser.error(f"there is no measure {', '.join(sorted(unknown))}; there are {', '.join(measures)}")
     for name in ("rounds", "jobs"):

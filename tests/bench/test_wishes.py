@@ -22,6 +22,12 @@ def test_some_can_be_asked_for() -> None:
     assert wishes.only == {"S1", "S3"} and not wishes.wants("S2") and wishes.rounds == 7
 
 
+def test_one_word_asks_for_several() -> None:
+    wishes = read_wishes(["--only", "s1,email"], MEASURES, {"EMAIL": ("S2", "S3")})
+
+    assert wishes.only == {"S1", "S2", "S3"}
+
+
 @pytest.mark.parametrize(
     ("asked", "said"), [(["--only", "S9"], "no measure S9"), (["--jobs", "0"], "JOBS=0 measures nothing")]
 )
