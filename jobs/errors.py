@@ -21,6 +21,7 @@ MillraceError
 ├── Busy                   too many requests from one address or owner; ask again later
 └── JobError               raised by kinds
     ├── Failed             this attempt failed and may be tried again
+    ├── NotYet             what the job needs is not free yet: handed back until then, charged to nobody
     ├── Rejected           the job can never succeed: final at once, no further attempt
     ├── TimedOut           an attempt ran into its time limit
     └── Cancelled          the kind noticed that cancellation was asked
@@ -201,6 +202,17 @@ class Failed(JobError):
     """
 
     def __init__(self, message: str = "", *, again_in: timedelta | None = None) -> None:
+        super().__init__(*([message] if message else []))
+        self.again_in = again_in
+
+
+class NotYet(JobError):
+    """What the job needs is not free yet: it is handed back, charged to nobody, and goes on after `again_in`.
+
+    Its kind makes sure that it will be, or fails at last: nothing counts how often this is raised.
+    """
+
+    def __init__(self, message: str = "", *, again_in: timedelta) -> None:
         super().__init__(*([message] if message else []))
         self.again_in = again_in
 

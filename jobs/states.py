@@ -24,7 +24,7 @@ REOPENABLE = frozenset({State.FAILED, State.CANCELLED})
 MOVES: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.QUEUED, State.CANCELLED}),
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.SCHEDULED}),
-    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.RETRYING, State.CANCELLED, State.QUEUED}),
+    State.RUNNING: FINAL | {State.RETRYING, State.QUEUED, State.SCHEDULED},
     State.RETRYING: frozenset({State.QUEUED, State.CANCELLED}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset({State.QUEUED}),

@@ -16,7 +16,7 @@ from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 from jobs.attempt import Claimed, Outcome
 from jobs.conf import conf
 from jobs.database import OwnDatabase
-from jobs.errors import LeaseLost
+from jobs.errors import LeaseLost, NotYet
 from jobs.registry import KINDS, Kind
 from jobs.states import State
 from workers.context import Context
@@ -67,6 +67,9 @@ class Attempts:
             except LeaseLost as error:
                 log.warning("attempt_stopped", reason=str(error))
                 self.leases.drop([job.id])
+                return None
+            except NotYet as error:
+                self.recorder.put_aside(job, error)
                 return None
             except Interrupted as error:
                 self._tidy()

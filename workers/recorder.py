@@ -18,6 +18,7 @@ import structlog
 from jobs import artifacts
 from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import OwnDatabase
+from jobs.errors import NotYet
 from jobs.lifecycle.claim import Asking, claim_jobs
 from jobs.lifecycle.exchange import exchange_jobs
 from jobs.lifecycle.finish import finish_jobs, is_plain
@@ -33,6 +34,8 @@ AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 """What a database that is away, or full, raises."""
 PASSING = (*AWAY, psycopg.InternalError, psycopg.ProgrammingError)
 """What may pass as well: read-only after a failover, a table in the middle of a migration."""
+LEAST_SECONDS = 0.01
+"""A job that has to wait is never ready at once."""
 REPEAT_SECONDS = 0.5
 """How often an outcome is offered again to a database that is away."""
 
@@ -90,6 +93,14 @@ class Recorder:
         released = release_jobs({job.id: job.attempt for job in jobs}, holder=self.holder, db=self.db)
         self.leases.drop([job.id for job in jobs])
         log.info("jobs_released", jobs=len(released))
+
+    def put_aside(self, job: Claimed, why: NotYet) -> None:
+        """Hand one back, uncharged, until what it needs may be free."""
+        seconds = max(LEAST_SECONDS, why.again_in.total_seconds())
+        held = {job.id: job.attempt}
+        release_jobs(held, holder=self.holder, again_in_seconds=seconds, db=self.db)
+        self.leases.drop([job.id])
+        log.info("job_put_aside", kind=job.kind, seconds=round(seconds, 3), reason=str(why))
 
     def hand_back_strays(self) -> None:
         """Release leases in our name for jobs we know nothing of: a claim whose answer was lost."""
