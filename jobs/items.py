@@ -63,7 +63,7 @@ WITH {HELD}, next AS (
     WHERE i.job_id = held.id AND i.state = 'pending' AND (%(key)s::text IS NULL OR i.key = %(key)s)
     ORDER BY i.id LIMIT %(limit)s FOR UPDATE OF i
 )
-UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s
+UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, held_by = NULL, due = NULL
 FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text, i.given::text
 """  # noqa: S608
 # No plan may depend on what is known of the table: just after 300,000 were declared that is nothing, and all
@@ -75,7 +75,7 @@ FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text, i.given::t
 STEP = """
     (SELECT i.id FROM millrace_item i
      WHERE (i.job_id, i.id) > (%(job)s, {after}) AND (i.job_id, i.id) < (%(job)s, %(most)s::bigint)
-       AND i.state = 'pending'
+       AND i.state = 'pending' AND i.held_by IS NULL
      ORDER BY i.job_id, i.id LIMIT 1)
 """
 EXCHANGE = f"""
@@ -98,6 +98,35 @@ SELECT 'ended', count(*), NULL, NULL, NULL FROM ended
 UNION ALL SELECT 'held', count(*), NULL, NULL, NULL FROM held
 UNION ALL SELECT 'begun', id, key, detail::text, given::text FROM begun
 """  # noqa: S608
+HOLD = f"""
+WITH {HELD}
+UPDATE millrace_item i
+SET state = 'pending', held_by = new.held_by, due = clock_timestamp() + make_interval(secs => new.seconds),
+    detail = coalesce(new.detail::jsonb, i.detail)
+FROM held, unnest(%(ids)s::bigint[], %(keys)s::text[], %(seconds)s::float8[], %(details)s::text[])
+     AS new (id, held_by, seconds, detail)
+WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doing'
+  AND i.attempt = %(attempt)s
+RETURNING i.id
+"""  # noqa: S608
+CLAIM_HELD = f"""
+WITH {HELD}, next AS (
+    SELECT i.id FROM millrace_item i, held
+    WHERE i.job_id = held.id AND i.held_by = %(key)s AND i.state = 'pending'
+      AND (%(early)s OR i.due <= clock_timestamp())
+    ORDER BY i.due, i.id LIMIT %(limit)s FOR UPDATE OF i
+)
+UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, held_by = NULL, due = NULL
+FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text, i.given::text
+"""  # noqa: S608
+LINES = """
+SELECT held_by, greatest(0, extract(epoch FROM min(due) - clock_timestamp()))::float8, max(id)
+FROM millrace_item WHERE job_id = %(job)s AND held_by IS NOT NULL AND state = 'pending' GROUP BY held_by
+"""
+DUE = """
+SELECT extract(epoch FROM min(due) - clock_timestamp())::float8
+FROM millrace_item WHERE job_id = %(job)s AND held_by = %(key)s AND state = 'pending'
+"""
 SETTLE = f"""
 WITH {HELD}
 UPDATE millrace_item i
@@ -106,7 +135,7 @@ FROM held WHERE i.job_id = held.id AND i.key = %(key)s AND i.state IN ('pending'
 """  # noqa: S608
 REOPEN = f"""
 WITH {HELD}
-UPDATE millrace_item i SET state = 'pending', detail = NULL
+UPDATE millrace_item i SET state = 'pending', detail = NULL, held_by = NULL, due = NULL
 FROM held WHERE i.job_id = held.id AND i.state <> 'pending' AND i.attempt <> %(attempt)s
 """  # noqa: S608
 COUNT = "SELECT state, count(*) FROM millrace_item WHERE job_id = %(job)s GROUP BY state"
@@ -125,6 +154,15 @@ class ClaimedItem:
     key: str
     detail: Any
     given: Any = None
+
+
+class Held(NamedTuple):
+    """A claimed item that has to wait: what for, and how long. No detail leaves the one it has."""
+
+    id: int
+    key: str
+    seconds: float
+    detail: Any = None
 
 
 class Ended(NamedTuple):
@@ -233,6 +271,51 @@ class Items:
             self._mark = begun[-1].id
             reach("effect.before")
         return begun
+
+    def hold(self, waiting: Sequence[Held]) -> None:
+        """Make claimed items pending again that have to wait for something: they are out of the common line.
+
+        `claim_held` takes them, and nothing else does; whoever dies meanwhile, they are held in the next
+        attempt as well.
+        """
+        if not waiting:
+            return
+        details = [None if each.detail is None else json.dumps(each.detail) for each in waiting]
+        held = self._write(
+            HOLD, ids=[each.id for each in waiting], keys=[each.key for each in waiting],
+            seconds=[each.seconds for each in waiting], details=details,
+        )  # fmt: skip
+        if len(held) != len(waiting):
+            self._confirm_lease()
+            raise ValueError(f"{len(waiting) - len(held)} of {len(waiting)} items were not being done")
+
+    def claim_held(self, key: str, limit: int, *, early: bool = True) -> list[ClaimedItem]:
+        """Mark up to `limit` of those that wait for this as being done; `early` = also before their time."""
+        rows = self._write(CLAIM_HELD, key=key, limit=limit, early=early)
+        if not rows:
+            self._confirm_lease()
+        else:
+            reach("effect.before")
+        return _claimed(rows)
+
+    def resume(self) -> dict[str, float]:
+        """For what an earlier attempt held items, and in how many seconds the first of each is due.
+
+        The common line goes on where that attempt left it; `rewind` goes back to what it may have left.
+        """
+        self._take_over()
+        rows = self._db.rows(LINES, self._fence)
+        self._mark = max([self._mark, *(row[2] for row in rows)])
+        return {row[0]: row[1] for row in rows}
+
+    def due_in(self, key: str) -> float | None:
+        """In how many seconds the first of those is due that wait for this; None if nobody does."""
+        found: float | None = self._write(DUE, key=key)[0][0]
+        return None if found is None else max(0.0, found)
+
+    def rewind(self) -> None:
+        """Let the common line begin at its head again."""
+        self._mark = 0
 
     def decide(self, policy: str) -> None:
         """Follow this policy instead of the kind's, where the job names one; before anything is claimed."""

@@ -15,6 +15,7 @@ from jobs.models.suppression import Suppression
 from jobs.models.tally import Tally
 from jobs.models.token import Token
 from jobs.models.tombstone import Tombstone
+from jobs.models.traffic import MailTraffic
 from jobs.models.webhook import Webhook, WebhookDelivery, WebhookSecret, WebhookTry
 from jobs.models.worker import Worker
 
@@ -30,6 +31,7 @@ __all__ = [
     "LimitKey",
     "LogLine",
     "MailReport",
+    "MailTraffic",
     "Progress",
     "Queue",
     "Share",

@@ -19,6 +19,8 @@ class Item(models.Model):
     attempt = models.IntegerField(default=0, db_default=0, help_text="The attempt that last claimed it.")
     given = models.JSONField(null=True, help_text="What doing it needs to know; written when it is declared.")
     detail = models.JSONField(null=True)
+    held_by = models.TextField(null=True, help_text="What a pending one waits for; empty = its turn alone.")
+    due = models.DateTimeField(null=True, help_text="When one that is held may be tried again.")
 
     class Meta:
         db_table = "millrace_item"
@@ -31,6 +33,12 @@ class Item(models.Model):
         indexes = [
             models.Index(
                 fields=["job", "id"], name="millrace_item_open", condition=Q(state__in=["pending", "doing"])
+            ),
+            # Only what is held stands in it, so that it costs others nothing.
+            models.Index(
+                fields=["job", "held_by", "due", "id"],
+                name="millrace_item_held",
+                condition=Q(held_by__isnull=False),
             ),
         ]
 
