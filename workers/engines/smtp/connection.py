@@ -30,7 +30,7 @@ QUICK_ACK = getattr(socket, "TCP_QUICKACK", 0)
 that has nothing to send puts one off for 40 ms: 22 messages a second instead of thousands. Linux only, and
 it has to be said anew before each reading."""
 AWAY = timedelta(minutes=5)
-"""How long a server that said 421 is left alone, at least."""
+"""How long a server that said 421, or too much, is left alone, at least."""
 
 
 class Unreachable(Failed):
@@ -216,9 +216,14 @@ class Connection:
         _expect(reply, "it refuses user and password:")
 
 
+def left_alone(reply: Reply) -> Unreachable:
+    """What it is to us that the server wants nothing more for a while."""
+    return Unreachable(f"The mail server asks to be left alone: {reply}", again_in=AWAY)
+
+
 def _expect(reply: Reply, said: str) -> None:
-    if reply.code == GOING_AWAY:
-        raise Unreachable(f"The mail server asks to be left alone: {reply}", again_in=AWAY)
+    if reply.code == GOING_AWAY or reply.is_too_much:
+        raise left_alone(reply)
     if not 200 <= reply.code < 300:
         raise Unreachable(f"The mail server cannot be used: {said} {reply}")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from workers.engines.smtp.connection import AWAY, Broken, Connection, Silent, Unreachable
+from workers.engines.smtp.connection import Broken, Connection, Silent, Unreachable, left_alone
 from workers.engines.smtp.outcome import GOING_AWAY, Outcome, Reply, Verdict
 from workers.engines.smtp.server import Server
 
@@ -130,10 +130,13 @@ class Mailer:
             if going is not None:
                 self.drop()
                 if not is_used:
-                    raise Unreachable(f"The mail server asks to be left alone: {going}", again_in=AWAY)
+                    raise left_alone(going)
             elif not answers.sender.is_good and is_proven:
                 # "Too many messages in one session", or it did not forget the message that failed.
                 self.close()
+            elif too_much := _too_much(answers):
+                self.close()
+                raise left_alone(too_much)
             else:
                 return answers
 
@@ -188,6 +191,10 @@ class Mailer:
         self._is_doubted = not final.is_good
         if final.code == GOING_AWAY:
             self.drop()
+        elif final.is_too_much:
+            self.drop()
+            self.stopped = left_alone(final)
+            return _each(waiting, Verdict.UNSENT, str(final))
         return {recipient: Outcome.of(recipient, final) for recipient in waiting}
 
     def _undecide(self, waiting: list[str], error: Broken) -> dict[str, Outcome]:
@@ -235,6 +242,12 @@ def _one_by_one(connection: Connection, commands: list[str]) -> Answers:
 
 def _said(answers: Answers) -> list[Reply]:
     return [answers.sender, *answers.recipients, *([answers.data] if answers.data else [])]
+
+
+def _too_much(answers: Answers) -> Reply | None:
+    """An answer by which the server wants less of all mail; one to a recipient is about them."""
+    said = [answers.sender, *([answers.data] if answers.data else [])]
+    return next((reply for reply in said if reply.is_too_much), None)
 
 
 def _outcomes(message: Envelope, answers: Answers) -> list[Outcome]:

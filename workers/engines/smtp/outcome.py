@@ -6,6 +6,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from jobs.mail.status import says_too_much
+
 SHOWN_CHARACTERS = 300
 ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?!\S)")
 GOING_AWAY = 421
@@ -43,6 +45,11 @@ class Reply(NamedTuple):
         found = ENHANCED.match(self.text)
         return found[0] if found else ""
 
+    @property
+    def is_too_much(self) -> bool:
+        """Whether it asks for less, or nothing for a while."""
+        return says_too_much(self.code, self.text)
+
     def __str__(self) -> str:
         return f"{self.code} {self.text}".strip()
 
@@ -55,6 +62,11 @@ class Outcome(NamedTuple):
     code: int
     status: str
     text: str
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether the server asks for less, or nothing for a while."""
+        return says_too_much(self.code, self.text)
 
     @classmethod
     def of(cls, recipient: str, reply: Reply) -> Outcome:
