@@ -18,6 +18,7 @@ from celery_app import SOCKET_SECONDS, app
 from jobs.conf import Conf, conf
 from jobs.lifecycle.place import QUEUE_NAME
 from jobs.mail.address import read_address
+from jobs.mail.limits import read_limits
 from jobs.registry import KINDS, Kind
 
 POSTGRESQL = 15
@@ -40,6 +41,12 @@ def check_times(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
 def check_kinds(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
     """Whether every kind can be named, queued and ended."""
     return [found for kind in KINDS.all() for found in wrong_kind(kind)]
+
+
+@register
+def check_mail_limits(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
+    """Whether the limits of mail can be understood."""
+    return list(wrong_mail_limits(conf()))
 
 
 @register
@@ -176,6 +183,19 @@ def wrong_redirect(to: str) -> Iterator[CheckMessage]:
             f"All mail goes to {to}, whoever it is for: EMAIL_REDIRECT_TO is set.",
             hint="Unset it where mail is to reach people.",
             id="millrace.W023",
+        )
+
+
+def wrong_mail_limits(given: Conf) -> Iterator[Error]:
+    """A limit that nobody would keep."""
+    try:
+        read_limits(given.email_account_limit, given.email_domain_limits)
+    except ValueError as error:
+        yield Error(
+            f"{error}",
+            hint="Such are EMAIL_ACCOUNT_LIMIT=100/s,8 and EMAIL_DOMAIN_LIMITS=gmail.com=20/s,5 *=50/s,10;"
+            " unset them for none.",
+            id="millrace.E024",
         )
 
 

@@ -99,6 +99,12 @@ class Conf:
     """How many recipients one campaign may have."""
     attached_bytes: int = 20 * 1024 * 1024
     """How large the files of one mail may be together, before they are encoded (a third more)."""
+    email_account_limit: str = ""
+    """How much mail all workers send through the account: 100/s,8 is so many a second, and at once."""
+    email_domain_limits: str = ""
+    """The same for the domains of recipients: gmail.com+googlemail.com=20/s,5 *=50/s,10."""
+    email_pause_seconds: float = 300
+    """How long a mail server that says 421, or too much, is left alone at first; a domain a fifth of it."""
     keep_delivery_days: float = 14
     """How long the delivery log of webhooks is kept."""
     unsubscribe_days: float = 730

@@ -57,7 +57,7 @@ class Context:
         self.attempt = attempt
         self.kind = kind
         self.artifacts = Artifacts(job, owner, db)
-        self.mailing = Mailing(job, owner, db)
+        self.mailing = Mailing(job, attempt, owner, db)
         self.items = Items(job, attempt, holder, db, policy=kind.policy)
         self._look = is_cancelled or (lambda: False)
         self.cancelled_at = math.inf

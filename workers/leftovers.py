@@ -15,6 +15,7 @@ from jobs.artifacts import delete_artifacts, delete_files, expired_artifacts, or
 from jobs.conf import conf
 from jobs.lifecycle.limits import forget_keys, idle_keys
 from jobs.lifecycle.purge import expired_jobs, purge_jobs
+from jobs.mail.traffic import forget_traffic, idle_traffic
 from jobs.models import IdempotencyKey, MailReport, Suppression, Tombstone
 from jobs.webhooks.age import forget_deliveries, old_deliveries, orphan_deliveries
 
@@ -50,6 +51,7 @@ def areas() -> list[Area]:
         _area("reports", MailReport, Q(created_at__lt=Now() - timedelta(days=conf().keep_report_days))),
         _area("keys", IdempotencyKey, Q(expires_at__lt=Now())),
         Area("limits", idle_keys, forget_keys),
+        Area("mail_traffic", idle_traffic, forget_traffic),
         _area("tombstones", Tombstone, Q(until__lt=Now())),
     ]
 

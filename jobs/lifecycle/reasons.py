@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobs.database import DJANGO, Database
@@ -21,9 +22,22 @@ FULL = """
                    SELECT count(*) FROM millrace_job AS other WHERE other.id = ANY (known.holders)
                       AND (other.state = 'running' OR (other.state = 'queued' AND other.ready))))
 """
+# What the items of a job that handed itself back wait for: the rows in which all workers count (jobs.mail).
+TRAFFIC = """
+    SELECT jsonb_build_object('key', known.key, 'at_once', known.at_once, 'starts', known.starts,
+                              'seconds', known.seconds, 'is_full', known.at_once <= (
+                                  SELECT count(*) FROM jsonb_object_keys(known.holders)),
+                              'why', CASE WHEN known.off_times > 0 THEN known.off_why END)::text
+      FROM millrace_item AS item JOIN millrace_mail_traffic AS known ON known.key = item.held_by
+     WHERE item.job_id = job.id AND item.held_by IS NOT NULL AND job.state = 'scheduled' AND job.attempt > 0
+     ORDER BY item.held_by, item.due LIMIT 1
+"""
 WHY = f"""
     SELECT job.id,
-           CASE WHEN job.state = 'scheduled' THEN 'not_due'
+           CASE WHEN traffic.found::jsonb ->> 'is_full' = 'true'
+                     AND traffic.found::jsonb ->> 'why' IS NULL THEN 'limit'
+                WHEN traffic.found IS NOT NULL THEN 'rate'
+                WHEN job.state = 'scheduled' THEN 'not_due'
                 WHEN job.state = 'retrying' THEN 'backoff'
                 WHEN EXISTS (SELECT 1 FROM millrace_queue WHERE name = job.queue AND is_paused) THEN 'paused'
                 WHEN NOT EXISTS (
@@ -39,8 +53,8 @@ WHY = f"""
                  WHERE head.state = 'queued' AND head.ready AND head.queue = job.queue
                  ORDER BY priority DESC, turn, seq LIMIT {COUNTED}) AS ahead
              WHERE (-ahead.priority, ahead.turn, ahead.seq) < (-job.priority, job.turn, job.seq)),
-           job.held_by, job.limits::text
-      FROM millrace_job AS job
+           job.held_by, job.limits::text, traffic.found
+      FROM millrace_job AS job LEFT JOIN LATERAL ({TRAFFIC}) AS traffic (found) ON true
      WHERE job.id = ANY (%(ids)s) AND job.state IN ('scheduled', 'queued', 'retrying')
 """  # noqa: S608 - constants of ours
 
@@ -69,8 +83,11 @@ def sentence(
     ahead: int,
     held_by: str | None = None,
     limits: str | None = None,
+    traffic: str | None = None,
 ) -> str:
     """What a person reads; `key` is the limit that holds it, as people read it."""
+    if traffic is not None:
+        return mail_waits(json.loads(traffic), seconds)
     bound = next((bound for bound in from_json(limits) if bound.key == held_by), None)
     match reason:
         case Reason.NOT_DUE:
@@ -93,6 +110,21 @@ def sentence(
         case _:
             many = f"{COUNTED:,} or more" if ahead >= COUNTED else f"{ahead:,}"
             return f"Behind {many} other{'s' if ahead != 1 else ''} in queue {queue}."
+
+
+def mail_waits(traffic: Mapping[str, Any], seconds: float | None) -> str:
+    """The same, where recipients of its mail wait: whose limit, or who asked to be left alone."""
+    what, _, name = traffic["key"].partition("=")
+    through = f"mail to {name}" if what == "domain" else "mail in all"
+    then = f"The next is tried in {span(seconds)}."
+    if traffic["why"]:
+        whose = f"{name} is left alone for a while: " if what == "domain" else ""
+        return f"{whose}{traffic['why'].rstrip('.')}. {then}"
+    if traffic["is_full"]:
+        return f"{traffic['at_once']} at once for {through}, and all of these places are taken. {then}"
+    if traffic["seconds"] is None:
+        return f"Others come first with {through}. {then}"
+    return f"{traffic['starts']} every {exactly(traffic['seconds'])} for {through}. {then}"
 
 
 def exactly(seconds: float) -> str:

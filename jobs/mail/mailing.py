@@ -11,6 +11,7 @@ from uuid import UUID
 
 from jobs.database import Database
 from jobs.mail.suppression import Reply, look_up, suppress_dead
+from jobs.mail.traffic import Traffic
 from jobs.mail.unsubscribe import page_to_unsubscribe, unsubscribe_link
 from jobs.models.suppression import Suppressed
 
@@ -23,7 +24,8 @@ TO_ONE: frozenset[Suppressed] = TO_MANY - {Suppressed.UNSUBSCRIBED}
 class Mailing:
     """The recipients of one job, as far as its owner may mail them."""
 
-    def __init__(self, job: UUID, owner: int, db: Database) -> None:
+    def __init__(self, job: UUID, attempt: int, owner: int, db: Database) -> None:
+        self.traffic = Traffic(job, attempt, db)
         self._job = job
         self._owner = owner
         self._db = db

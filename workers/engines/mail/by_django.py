@@ -45,6 +45,10 @@ class DjangoTransport:
         for posting in postings:
             yield self._send(posting)
 
+    def rest(self) -> None:
+        """Close; the next message opens it again."""
+        self._close()
+
     def _send(self, posting: Posting) -> Outcome:
         try:
             message = posting.form.for_django(posting.recipient)

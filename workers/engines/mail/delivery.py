@@ -5,22 +5,27 @@ If we die between the two, no more than one chunk is undecided, and the job's po
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from jobs.errors import Failed
-from jobs.items import ClaimedItem, Ended
+from jobs.errors import Failed, NotYet
+from jobs.items import ClaimedItem, Ended, Held
 from jobs.mail.suppression import Reply
+from jobs.mail.traffic import Hold, Off
 from jobs.models.suppression import Suppressed
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.mail.posting import Posting
 from workers.engines.mail.redirect import redirect_address
 from workers.engines.mail.transport import Transport
+from workers.engines.mail.waits import LATER, Waits
 from workers.engines.smtp.outcome import Outcome, Verdict
 
 CHUNK = 20
+MOVED = frozenset({Verdict.TAKEN, Verdict.REFUSED, Verdict.UNDECIDED})
 ENDS = (ItemState.DONE, ItemState.FAILED, ItemState.SKIPPED, ItemState.UNCERTAIN)
 TOLD = 20
 """So many examples of what went wrong are told; the ledger has them all."""
@@ -33,6 +38,8 @@ class Delivered:
     refused: list[str] = field(default_factory=list)
     put_off: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    again_in: timedelta | None = None
+    """When the first of those who were put off may be tried again, where that is known."""
 
 
 def deliver(
@@ -50,38 +57,216 @@ def deliver(
     suppressed (nothing named = everybody is written to).
     `most_tries`: so often a recipient may be put off, then the item is `failed` (0 = as often as the job is
     tried).
+    Raises NotYet while those who are left wait for a limit, or for who wants to be left alone.
     """
-    found = Delivered()
-    total = sum(context.items.counts().values())
-    seen = 0
-    ended: list[Ended] = []
-    while True:
+    delivery = Delivery(context, transport, write, chunk=chunk, most_tries=most_tries, leave_out=leave_out)
+    try:
+        while delivery.turn():
+            pass
+    finally:
+        if context.mailing.traffic.closes:
+            transport.rest()
+    return delivery.found
+
+
+class Delivery:
+    """One attempt's way through its recipients."""
+
+    def __init__(
+        self,
+        context: Context,
+        transport: Transport,
+        write: Callable[[ClaimedItem], Posting],
+        *,
+        chunk: int,
+        most_tries: int,
+        leave_out: Collection[Suppressed],
+    ) -> None:
+        self.found = Delivered()
+        self._context = context
+        self._transport = transport
+        self._write = write
+        self._chunk = chunk
+        self._most_tries = most_tries
+        self._leave_out = leave_out
+        self._traffic = context.mailing.traffic
+        began = time.monotonic()
+        counts = context.items.counts()
+        self._total = sum(counts.values())
+        held = context.items.resume() if context.attempt > 1 else {}
+        self._waits = Waits(held, account=self._traffic.account, spent_seconds=time.monotonic() - began)
+        self._is_passed_over = bool(held)
+        """Whether an earlier attempt may have left somebody behind in the common line."""
+        self._seen = self._total - counts[ItemState.PENDING]
+        self._tried = self._moved = 0
+        self._ended: list[Ended] = []
+        self._goes_on: tuple[str, int] | None = None
+        """What the present chunk waited for, where others may wait for it still, and how many were taken."""
+
+    def turn(self) -> bool:
+        """One chunk, or one wait; False once nobody is left for this attempt."""
+        claimed, waited = self._claim()
+        if claimed:
+            self._do(claimed, waited=waited)
+            return True
+        self._context.check()
+        if self._transport.stopped is not None:
+            raise self._sent_away(self._transport.stopped)
+        if not self._waits.is_only(LATER):
+            self._wait()
+            return True
+        later = self._waits.hold(LATER)
+        self.found.again_in = timedelta(seconds=later.seconds) if later else None
+        return False
+
+    def _claim(self) -> tuple[list[ClaimedItem], bool]:
+        """Whose turn it is, and whether they have waited for it; what has ended is settled."""
+        items = self._context.items
+        ended, self._ended = self._ended, []
         # A job that is to stop leaves nobody behind of whom it is known how it ended.
-        room = 0 if context.is_cancelled or transport.stopped else chunk
-        claimed = context.items.exchange(ended, room)
-        if not claimed:
-            context.check()
-            break
-        context.progress(seen / max(total, 1), claimed[0].key)
-        seen += len(claimed)
-        postings = {item.id: write(item) for item in claimed}
-        left = context.mailing.left_out([each.address for each in postings.values()], leave_out)
+        room = 0 if self._context.is_cancelled or self._transport.stopped else self._chunk
+        while room and (due := self._waits.due()):
+            if ended:
+                ended = items.exchange(ended, 0)
+            if claimed := self._claim_held(*due):
+                return claimed, True
+        if self._waits and self._waits.hold(self._traffic.account):
+            room = 0
+        claimed = items.exchange(ended, room) if room or ended else []
+        if room and not claimed and self._is_passed_over:
+            self._is_passed_over = False
+            items.rewind()
+            claimed = items.exchange([], room)
+        return claimed, False
+
+    def _claim_held(self, key: str, many: int) -> list[ClaimedItem]:
+        """Some of those who wait for this, whose time has come."""
+        items = self._context.items
+        if key == LATER:
+            claimed = items.claim_held(key, self._chunk, early=False)
+            self._waits.put(key, items.due_in(key))
+            return claimed
+        many = min(many, self._chunk)
+        claimed = items.claim_held(key, many)
+        self._waits.put(key, None)
+        self._goes_on = (key, many) if len(claimed) == many else None
+        return claimed
+
+    def _do(self, claimed: Sequence[ClaimedItem], *, waited: bool) -> None:
+        """Hand over what may go, and note how each ended."""
+        self._context.progress(self._seen / max(self._total, 1), claimed[0].key)
+        postings = {item.id: self._write(item) for item in claimed}
+        addresses = [each.address for each in postings.values()]
+        left = self._context.mailing.left_out(addresses, self._leave_out)
         skipped = [item for item in claimed if postings[item.id].address in left]
-        sent = [item for item in claimed if postings[item.id].address not in left]
-        outcomes = send_chunk(transport, [postings[item.id] for item in sent])
-        ended = [_skipped(found, item, postings[item.id].address, left) for item in skipped] + [
-            _ended(context, found, item, outcome, most_tries)
-            for item, outcome in zip(sent, outcomes, strict=True)
-        ]
-        if leave_out and not transport.redirect:  # whose mail was redirected was not called dead
-            context.mailing.take_refusals(
+        wanted = [item for item in claimed if postings[item.id].address not in left]
+        sent = self._admit(wanted, postings, waited=waited)
+        outcomes = send_chunk(self._transport, [postings[item.id] for item in sent])
+        self._ended = [_skipped(self.found, item, postings[item.id].address, left) for item in skipped]
+        self._end(sent, outcomes)
+        self._tried += len(sent)
+        self._seen += len(sent) + len(skipped)
+        self._moved += len(skipped) + sum(outcome.verdict in MOVED for outcome in outcomes)
+        if self._leave_out and not self._transport.redirect:  # whose mail was redirected was not called dead
+            self._context.mailing.take_refusals(
                 Reply(each.recipient, each.code, each.text)
                 for each in outcomes
                 if each.verdict is Verdict.REFUSED
             )
-    if transport.stopped is not None:
-        raise transport.stopped
-    return found
+
+    def _admit(
+        self, items: Sequence[ClaimedItem], postings: Mapping[int, Posting], *, waited: bool
+    ) -> list[ClaimedItem]:
+        """Those who may go now; the others are pending again, until their time."""
+        known: dict[int, Hold | None] = {}
+        if self._waits:
+            known = {
+                item.id: self._waits.hold(self._traffic.key_of(postings[item.id].address)) for item in items
+            }
+        asked = [item for item in items if known.get(item.id) is None]
+        answers = self._traffic.admit([postings[item.id].address for item in asked], waited=waited)
+        holds = {item.id: hold for item, hold in zip(asked, answers, strict=True) if hold is not None}
+        for hold in holds.values():
+            self._waits.add(hold)
+        holds |= {number: hold for number, hold in known.items() if hold is not None}
+        if self._goes_on is not None:
+            (key, many), self._goes_on = self._goes_on, None
+            if key not in self._waits and self._context.items.due_in(key) is not None:
+                self._waits.put(key, many * self._traffic.apart(key), many)
+        self._context.items.hold([Held(number, hold.key, hold.seconds) for number, hold in holds.items()])
+        return [item for item in items if item.id not in holds]
+
+    def _end(self, sent: Sequence[ClaimedItem], outcomes: Sequence[Outcome]) -> None:
+        """How each ended; who has to wait before they are tried again is held."""
+        held: list[Held] = []
+        put_off: dict[str, Hold] = {}
+        for item, outcome in zip(sent, outcomes, strict=True):
+            end = _ended(self._context, self.found, item, outcome, self._most_tries)
+            hold = self._hold_after(outcome, end, put_off) if end.state is ItemState.PENDING else None
+            if hold is None:
+                self._ended.append(end)
+            else:
+                held.append(Held(item.id, hold.key, hold.seconds, end.detail))
+        self._context.items.hold(held)
+        if self._traffic.is_trying:
+            usual = [each for each in outcomes if each.verdict in MOVED or _is_usual(each)]
+            keys = {self._traffic.key_of(each.recipient) for each in usual}
+            for key in self._traffic.heard(keys | ({self._traffic.account} if usual else set())):
+                self._waits.call(key, self._chunk)
+
+    def _hold_after(self, outcome: Outcome, end: Ended, put_off: dict[str, Hold]) -> Hold | None:
+        """What one who is pending has to wait for; None if for nothing but the next attempt."""
+        if outcome.verdict is Verdict.UNSENT and self._transport.stopped is not None:
+            key = self._traffic.account
+            if key not in put_off:
+                put_off[key] = self._leave_alone(self._transport.stopped)
+        elif outcome.verdict is not Verdict.PUT_OFF:
+            return None
+        elif outcome.is_too_much:
+            key = self._traffic.key_of(outcome.recipient)
+            if key not in put_off:
+                self._context.log.warning("mail_domain_put_off", key=key, reply=str(outcome.text))
+                put_off[key] = self._traffic.put_off(key, f"{outcome.code} {outcome.text}", Off.ASKED)
+        elif self._waits or self._traffic.is_watched:
+            # The job may go on long before its next attempt after a failure would.
+            key = LATER
+            delay = self._context.kind.retry.delay(end.detail["tries"])
+            put_off.setdefault(key, Hold(key, delay.total_seconds(), self._chunk))
+        else:
+            return None
+        if key != LATER or self._waits.hold(LATER) is None:
+            self._waits.add(put_off[key])
+        return put_off[key]
+
+    def _leave_alone(self, stopped: Failed) -> Hold:
+        """The account, all workers."""
+        cause = Off.ASKED if stopped.again_in else Off.AWAY
+        return self._traffic.put_off(self._traffic.account, str(stopped), cause)
+
+    def _sent_away(self, stopped: Failed) -> Failed | NotYet:
+        """The server is away: charged to the job if it got nobody anywhere in this attempt."""
+        is_asked, again_in = bool(stopped.again_in), timedelta(seconds=self._leave_alone(stopped).seconds)
+        if is_asked and self._moved:
+            return NotYet(str(stopped), again_in=again_in)
+        stopped.again_in = again_in
+        return stopped
+
+    def _wait(self) -> None:
+        """Until somebody may go; meanwhile nobody's place is taken."""
+        if self._traffic.closes:
+            self._transport.rest()
+        self._traffic.leave()
+        try:
+            self._waits.wait(self._context)
+        except NotYet as error:
+            if self._tried and not self._moved:
+                raise Failed("; ".join(self.found.put_off) or str(error), again_in=error.again_in) from None
+            raise
+
+
+def _is_usual(outcome: Outcome) -> bool:
+    """Whether who put one recipient off takes others."""
+    return outcome.verdict is Verdict.PUT_OFF and not outcome.is_too_much
 
 
 def send_chunk(transport: Transport, postings: Sequence[Posting]) -> list[Outcome]:
@@ -94,7 +279,7 @@ def finish(context: Context, found: Delivered) -> dict[ItemState, int]:
     counts = context.items.counts()
     if counts[ItemState.PENDING]:
         some = found.put_off or [f"{counts[ItemState.PENDING]} are to be sent to again."]
-        raise Failed("; ".join(some))
+        raise Failed("; ".join(some), again_in=found.again_in)
     return counts
 
 

@@ -40,6 +40,9 @@ class Transport(Protocol):
     def send(self, postings: Sequence[Posting]) -> Iterator[Outcome]:
         """An outcome for each, in order; what cannot be written is refused."""
 
+    def rest(self) -> None:
+        """Take leave of the server; the next message opens another connection."""
+
 
 class SmtpTransport:
     """By our own engine."""
@@ -70,6 +73,9 @@ class SmtpTransport:
             return redirected(message, self.redirect) if self.redirect else message
         except Unwritable as error:
             return unwritable(posting, error)
+
+    def rest(self) -> None:
+        self._mailer.close()
 
 
 @contextmanager
