@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobs.database import DJANGO, Database, Row
-from jobs.errors import Cancelled, Failed, LeaseLost, Rejected
+from jobs.errors import Cancelled, Failed, LeaseLost, NotYet, Rejected
 from jobs.failpoints import reach
 from jobs.registry import Declared
 from jobs.states import ItemState
@@ -388,8 +388,8 @@ def _claimed(rows: Iterable[Row]) -> list[ClaimedItem]:
 class Once:
     """A ledger of one: `with context.once("send") as do_it:` is true for at most one attempt that ends well.
 
-    Failed and Cancelled say that the effect did not happen: it may be tried again. Rejected says that it
-    never will. After any other exception nobody knows, and the kind's policy decides.
+    Failed, NotYet and Cancelled say that the effect did not happen: it may be tried again. Rejected says that
+    it never will. After any other exception nobody knows, and the kind's policy decides.
     """
 
     def __init__(self, items: Items, key: str) -> None:
@@ -417,7 +417,7 @@ class Once:
             return
         if error is None:
             self._items.settle(self._key, ItemState.DONE)
-        elif isinstance(error, Failed | Cancelled):
+        elif isinstance(error, Failed | NotYet | Cancelled):
             self._items.give_back(self._key)
         elif isinstance(error, Rejected):
             self._items.settle(self._key, ItemState.FAILED, {"error": str(error)})

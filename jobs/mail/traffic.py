@@ -20,6 +20,7 @@ import time
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from django.conf import settings
 
 from jobs.conf import conf
 from jobs.database import DJANGO, Database
+from jobs.lifecycle.transition import again_on_deadlock
 from jobs.limit import Bound
 from jobs.mail.limits import MailLimits, domain_key, read_limits
 from jobs.text import storable
@@ -116,7 +118,8 @@ TAKE = f"""
           FROM line),
     noted AS (
         UPDATE millrace_mail_traffic AS kept
-           SET holders = known.others || CASE WHEN due.got > 0 AND due.at_once IS NOT NULL
+           SET holders = known.others || CASE WHEN (due.got > 0 OR due.key = %(kept)s)
+                                                   AND due.at_once IS NOT NULL
                          THEN jsonb_build_object(%(mine)s::text, known.now) ELSE '{{}}' END,
                earliest = coalesce(due.later, kept.earliest),
                booked = CASE WHEN due.lacks > 0 AND due.off_times = 0 AND due.at <= due.far
@@ -149,7 +152,7 @@ LEFT = """
 """
 HEARD = """
     UPDATE millrace_mail_traffic SET off_times = 0, off_until = 0, off_why = ''
-     WHERE key = ANY (%(keys)s) AND off_times > 0
+     WHERE key = %(key)s AND off_times > 0
 """
 IDLE = """
     greatest(earliest, booked, off_until) < extract(epoch FROM clock_timestamp()) - %(kept)s
@@ -266,9 +269,9 @@ class Traffic:
     def heard(self, keys: Collection[str]) -> set[str]:
         """These answered as usual: those that had been off, and are no more."""
         back = self._probing & set(keys)
-        if back:
-            self._db.rows(HEARD, {"keys": sorted(back)})
-            self._probing -= back
+        for key in back:
+            self._db.rows(HEARD, {"key": key})
+        self._probing -= back
         return back
 
     def put_off(self, key: str, why: str, cause: Off) -> Hold:
@@ -291,12 +294,15 @@ class Traffic:
     def _take(self, bounds: Sequence[Bound], wants: Sequence[int], waited: bool) -> list[Answer]:
         keys = [bound.key for bound in bounds]
         every = sorted({*keys, *self._placed} - {""})
+        # As long as a connection is open there is one at the account, whether anything goes over it or not.
+        kept = self.account if self.account in self._placed else ""
         asked = {
             "keys": keys, "wants": list(wants), "at_once": [bound.at_once for bound in bounds],
             "starts": [bound.starts for bound in bounds], "seconds": [bound.seconds for bound in bounds],
-            "last": len(keys), "all": every, "mine": self._mine, "waited": waited,
+            "last": len(keys), "all": every, "mine": self._mine, "waited": waited, "kept": kept,
         }  # fmt: skip
-        while not (rows := self._db.rows(TAKE, asked))[0][0]:
+        take = partial(self._db.rows, TAKE, asked)
+        while not (rows := again_on_deadlock(self._db, take))[0][0]:
             self._db.rows(ENSURE, asked)  # keys that nobody used yet
         answers = [Answer(*row[1:]) for row in rows if row[1] is not None]
         self._apart |= {
@@ -305,7 +311,7 @@ class Traffic:
         self._placed = {
             bound.key
             for bound, answer in zip(bounds, answers, strict=True)
-            if bound.at_once is not None and answer.got
+            if bound.at_once is not None and (answer.got or bound.key == kept)
         }
         self._probing |= {answer.key for answer in answers if answer.is_probe}
         return answers

@@ -1,12 +1,13 @@
 """The item ledger."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from jobs import items
 from jobs.database import DJANGO
-from jobs.errors import Failed, LeaseLost, Rejected
+from jobs.errors import Failed, JobError, LeaseLost, NotYet, Rejected
 from jobs.items import Ended
 from jobs.models import Item, Job
 from jobs.registry import Declared
@@ -245,10 +246,15 @@ def test_once_is_done_once() -> None:
     assert (first, second) == (True, False)
 
 
-def test_an_effect_that_surely_did_not_happen_is_tried_again() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [Failed("nobody answered"), NotYet("busy", again_in=timedelta(seconds=1))],
+    ids=["failed", "not-yet"],
+)
+def test_an_effect_that_surely_did_not_happen_is_tried_again(error: JobError) -> None:
     job = make_job("running")
-    with pytest.raises(Failed), make_context(job=job).once("send"):
-        raise Failed("nobody answered")
+    with pytest.raises(type(error)), make_context(job=job).once("send"):
+        raise error
 
     with next_attempt(job).once("send") as again:
         pass

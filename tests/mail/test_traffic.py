@@ -147,6 +147,18 @@ def test_the_account_is_shared_by_all_domains(set_conf: SetConf) -> None:
     assert waits_for(found) == ["", "", GMAIL, "", "", "", ACCOUNT]
 
 
+def test_the_place_at_the_account_is_kept_as_long_as_the_connection_is(set_conf: SetConf) -> None:
+    set_conf(email_account_limit=",1", email_domain_limits="gmail.com=1/h")
+    first, second = attempt(), attempt()
+    assert waits_for(first.admit(many(2))) == ["", GMAIL]
+
+    assert waits_for(first.admit(many(1), waited=True)) == [GMAIL]
+    assert waits_for(second.admit(many(1, "other.example"))) == [ACCOUNT]
+
+    first.leave()
+    assert second.admit(many(1, "other.example")) == [None]
+
+
 def test_domains_that_are_joined_share_a_limit(set_conf: SetConf) -> None:
     set_conf(email_domain_limits="gmail.com+googlemail.com=3/m")
 

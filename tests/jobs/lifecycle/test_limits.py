@@ -209,6 +209,14 @@ def test_what_is_handed_back_or_rescued_keeps_its_slot(alice: User, own: OwnData
     assert Job.objects.get(pk=second).held_by == "host=h"
 
 
+def test_what_is_handed_back_until_a_time_hands_its_slot_on(alice: User, own: OwnDatabase) -> None:
+    first, second, holder = submit(alice, host="h"), submit(alice, host="h"), uuid4()
+
+    release_jobs({first: claim(own, holder).attempt}, holder=holder, again_in_seconds=60, db=own)
+
+    assert ready() == [second]
+
+
 def test_a_job_whose_budget_of_deaths_is_spent_hands_its_slot_on(alice: User, own: OwnDatabase) -> None:
     first, second, holder = submit(alice, host="h"), submit(alice, host="h"), uuid4()
     claim(own, holder)

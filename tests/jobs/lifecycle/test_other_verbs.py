@@ -110,6 +110,30 @@ def test_a_released_job_is_in_line_again_and_not_charged(rung_at_once: list[str]
     assert state_of(other) == "running"
 
 
+def test_a_job_may_be_released_until_a_time_and_is_charged_for_nothing() -> None:
+    job = make_job("running")
+
+    release_jobs({job.id: 1}, holder=job.holder, again_in_seconds=60, db=DJANGO)
+
+    job.refresh_from_db()
+    assert (job.state, job.ready, job.failures, job.crashes, job.holder) == ("scheduled", False, 0, 0, None)
+    assert 55 < (job.run_at - datetime.now(UTC)).total_seconds() < 65
+    open_gate()
+    assert state_of(job) == "scheduled"
+    Job.objects.update(run_at=PAST)
+    open_gate()
+    job.refresh_from_db()
+    assert (job.state, job.ready) == ("queued", True)
+
+
+def test_a_cancellation_that_was_asked_for_wins_over_a_release_until_a_time() -> None:
+    job = make_job("running", cancel_asked=True)
+
+    release_jobs({job.id: 1}, holder=job.holder, again_in_seconds=60, db=DJANGO)
+
+    assert state_of(job) == "cancelled"
+
+
 # -- cancel and retry ------------------------------------------------------------------------------
 
 

@@ -60,12 +60,10 @@ def deliver(
     Raises NotYet while those who are left wait for a limit, or for who wants to be left alone.
     """
     delivery = Delivery(context, transport, write, chunk=chunk, most_tries=most_tries, leave_out=leave_out)
-    try:
-        while delivery.turn():
-            pass
-    finally:
-        if context.mailing.traffic.closes:
-            transport.rest()
+    while delivery.turn():
+        pass
+    if context.mailing.traffic.closes:
+        transport.rest()
     return delivery.found
 
 
@@ -127,7 +125,8 @@ class Delivery:
         room = 0 if self._context.is_cancelled or self._transport.stopped else self._chunk
         while room and (due := self._waits.due()):
             if ended:
-                ended = items.exchange(ended, 0)
+                items.exchange(ended, 0)
+                ended = []
             if claimed := self._claim_held(*due):
                 return claimed, True
         if self._waits and self._waits.hold(self._traffic.account):
