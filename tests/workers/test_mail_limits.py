@@ -35,7 +35,7 @@ def campaign(owner: User, **domains: int) -> Job:
         if number < count
     ]
     payload = {"recipients": listed, "subject": "Hi", "text": "Hi"}
-    return submit_job("email.campaign", payload, owner=owner)
+    return Job.objects.get(pk=submit_job("email.campaign", payload, owner=owner).id)
 
 
 def has_ended(*jobs: Job) -> bool:
