@@ -342,9 +342,7 @@ def configured() -> MailLimits:
 
 
 def account_key() -> str:
-    """Which account this installation sends through."""
-    if settings.EMAIL_BACKEND != "django.core.mail.backends.smtp.EmailBackend":
-        return f"account={settings.EMAIL_BACKEND}"
+    """Which account this installation sends through; it has one, whatever backend speaks to it."""
     user = f"{settings.EMAIL_HOST_USER}@" if settings.EMAIL_HOST_USER else ""
     return f"account={user}{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
 
