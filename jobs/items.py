@@ -101,7 +101,8 @@ UNION ALL SELECT 'begun', id, key, detail::text, given::text FROM begun
 HOLD = f"""
 WITH {HELD}
 UPDATE millrace_item i
-SET state = 'pending', held_by = new.held_by, due = clock_timestamp() + make_interval(secs => new.seconds),
+SET state = 'pending', held_by = new.held_by,
+    due = statement_timestamp() + make_interval(secs => new.seconds),
     detail = coalesce(new.detail::jsonb, i.detail)
 FROM held, unnest(%(ids)s::bigint[], %(keys)s::text[], %(seconds)s::float8[], %(details)s::text[])
      AS new (id, held_by, seconds, detail)
