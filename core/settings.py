@@ -381,7 +381,7 @@ MILLRACE = {
     "keep_succeeded_days": number("KEEP_SUCCEEDED_DAYS", 7),
     "keep_failed_days": number("KEEP_FAILED_DAYS", 30),
     "log_lines": int(number("LOG_LINES", 500)),
-    "upload_bytes": int(number("UPLOAD_MEGABYTES", 50) * 1024 * 1024),
+    "upload_bytes": int(number("UPLOAD_MEGABYTES", 150) * 1024 * 1024),
     "link_hours": number("LINK_HOURS", 24),
     "wait_seconds": number("WAIT_SECONDS", 60),
     "stream_seconds": number("STREAM_SECONDS", 600, at_least=1),
@@ -421,7 +421,7 @@ MILLRACE = {
 """Each is explained in jobs/conf.py, with its unit in its name."""
 WEB_THREADS = int(number("WEB_THREADS", 4, at_least=1))
 """In how many threads a web process answers, each with one connection; more is for more processes."""
-REQUEST_BYTES = int(number("REQUEST_MEGABYTES", 110, at_least=1) * 1024 * 1024)
+REQUEST_BYTES = int(number("REQUEST_MEGABYTES", 160, at_least=1) * 1024 * 1024)
 """The largest request, all its files together, in MB; more is refused before it is kept."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 WORKER_HTTP_PORT = int(number("WORKER_HTTP_PORT", 0, at_most=65_535))

@@ -47,8 +47,8 @@ class Conf:
     """How long an upload that no job uses is kept."""
     log_lines: int = 500
     """How many log lines are kept with one job; the newest win."""
-    upload_bytes: int = 50 * 1024 * 1024
-    """The largest file one form or command may hand in."""
+    upload_bytes: int = 150 * 1024 * 1024
+    """The largest file one form or command may hand in: a list of a million recipients has about 90 MB."""
     link_hours: float = 24
     """How long a signed link (a download, a thank-you page) is good for."""
     submits_per_minute: int = 0
