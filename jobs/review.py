@@ -5,8 +5,10 @@ A kind that has a `review` gets a button on its form; the pages know no more abo
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import IO, Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -29,12 +31,44 @@ class OpenFile(Protocol):
         """What is known of it."""
 
 
+At = tuple[int, ...]
+"""A place in a list, as whoever reads it writes it down; empty for none."""
+
+
 class Line(NamedTuple):
     """A line of a list: what it says, and why nothing can be done with it (empty: something can)."""
 
     number: int
     shown: str
     why: str = ""
+    variant: str = ""
+    """Which of several texts it gets: its language."""
+    next: At = ()
+    """Where reading could go on behind it; few lines say so."""
+
+
+class Mark(NamedTuple):
+    """A place at which reading can go on, and how many lines, and good ones, come before it."""
+
+    lines: int
+    good: int
+    at: At
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the first reading of a list left, so that no later one has to begin at the beginning."""
+
+    marks: Sequence[Mark] = ()
+    bad: frozenset[int] | None = None
+    """The places of the bad lines among all of them, from 1; None: nobody knows, so all is judged anew."""
+
+    def before(self, place: int) -> Mark | None:
+        """The last mark before the good line at that place."""
+        if self.bad is None:
+            return None
+        found = bisect_left(self.marks, place, key=lambda mark: mark.good)
+        return self.marks[found - 1] if found else None
 
 
 class Sample(NamedTuple):
@@ -54,6 +88,8 @@ class Sample(NamedTuple):
     """What goes with it."""
     pictures: Sequence[Used] = ()
     """What its HTML shows."""
+    variant: str = ""
+    """Which of several texts it is: its language."""
 
 
 class Review(Protocol):
@@ -62,8 +98,14 @@ class Review(Protocol):
     def lines(self, payload: Any, open_file: OpenFile) -> Iterator[Line]:
         """Every line, good ones and bad ones, in their order."""
 
-    def sample(self, payload: Any, open_file: OpenFile, place: int) -> Sample | None:
+    def sample(self, payload: Any, open_file: OpenFile, place: int, seen: Seen) -> Sample | None:
         """What the good line at that place, counted from 1, would get; None where there is none."""
+
+    def find(self, payload: Any, open_file: OpenFile, text: str, after: int, seen: Seen) -> int | None:
+        """The place of the next good line behind `after` that has this text; of none, the first that has."""
+
+    def alone(self, payload: Any) -> str:
+        """The one address to which it goes instead of the list; empty: it goes to all of them."""
 
     def trial(self, payload: Any, place: int, address: str) -> Mapping[str, Any]:
         """The payload of a job that sends what that line would get to this address, and nothing else."""

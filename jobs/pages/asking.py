@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -11,19 +12,24 @@ from django import forms
 from django.contrib.auth.models import AnonymousUser, Group
 from django.db import transaction
 from django.forms.boundfield import BoundField
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from jobs.errors import BadPayload, KeyReused, Problem, Refusal
 from jobs.idempotency import Key
 from jobs.lifecycle.submit import Submitted, submit_job
 from jobs.owners import can_operate, teams
-from jobs.pages.draft import keep_draft
+from jobs.pages.draft import Typed, keep_draft
 from jobs.pages.fields import moment
 from jobs.pages.form import form_class, payload_of, problems_beside, show_problems
+from jobs.pages.rows import is_empty
+from jobs.pages.uploads import keep_files, named_by
 from jobs.registry import Kind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+NOT_TYPED = frozenset({"csrfmiddlewaretoken", "check", "how-key"})
+"""What a form sends besides its boxes."""
 
 
 class HowForm(forms.Form):
@@ -78,11 +84,13 @@ class Asking:
     key: str
 
     @classmethod
-    def read(cls, request: HttpRequest, kind: Kind) -> Asking:
-        """The empty form, or the one that was sent."""
-        data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+    def read(cls, request: HttpRequest, kind: Kind, typed: Typed | None = None) -> Asking:
+        """The form that was sent; or one as it was typed before; or an empty one."""
+        data, files = (request.POST, request.FILES) if request.method == "POST" else (as_sent(typed), None)
         how = HowForm(data, user=request.user)
-        return cls(kind, form_class(kind)(data, files), how, secrets.token_urlsafe(16))
+        form = form_class(kind)(data, files)
+        keep_files(form, request.user.pk)
+        return cls(kind, form, how, secrets.token_urlsafe(16))
 
     @property
     def often(self) -> list[BoundField]:
@@ -95,9 +103,15 @@ class Asking:
         return [field for field in self.form.visible_fields() if field.name in self.rare_names]
 
     @property
-    def has_rare_errors(self) -> bool:
-        """Whether the fold has to be open."""
-        return any(field.errors for field in self.rare)
+    def is_rare_open(self) -> bool:
+        """Whether something behind the fold is to be seen: an error, or what somebody chose there."""
+        return any(field.errors or (self.form.is_bound and says_something(field)) for field in self.rare)
+
+    @property
+    def is_how_open(self) -> bool:
+        """The same for the other fold."""
+        fields = self.how.visible_fields()
+        return any(field.errors or (self.how.is_bound and says_something(field)) for field in fields)
 
     @property
     def rare_names(self) -> frozenset[str]:
@@ -132,12 +146,18 @@ class Asking:
         """The draft that was asked for; None if it was refused, with every problem shown at its field."""
         try:
             with transaction.atomic():
-                return keep_draft(self.kind, payload_of(self.form, self.kind, owner), owner)
+                payload = payload_of(self.form, self.kind, owner)
+                return keep_draft(self.kind, payload, self.typed | named_by(self.form, payload), owner)
         except BadPayload as error:
             show_problems(self.form, error.problems)
         except Refusal as error:
             show_problems(self.form, [Problem((), str(error))])
         return None
+
+    @property
+    def typed(self) -> Typed:
+        """What its boxes say, for a form that is to look like this one."""
+        return {name: list(values) for name, values in self.form.data.lists() if name not in NOT_TYPED}  # type: ignore[attr-defined]
 
     def submit_once(self, owner: User, key: Key, door: str) -> Submitted:
         payload = payload_of(self.form, self.kind, owner)
@@ -150,3 +170,21 @@ class Asking:
         self.key = secrets.token_urlsafe(16)
         why = "It was sent before with other values; that job is on its way. Send it again for another."
         show_problems(self.form, [Problem((), why)])
+
+
+def says_something(field: BoundField) -> bool:
+    """Whether a box says more than it does in an empty form."""
+    value, empty = field.data, field.initial
+    if isinstance(value, list):
+        return any(not is_empty(one) if isinstance(one, Mapping) else one for one in value)
+    return value not in (None, "", False) and str(value) != str("" if empty is None else empty)
+
+
+def as_sent(typed: Typed | None) -> QueryDict | None:
+    """What was typed, in the shape in which a browser sends it."""
+    if typed is None:
+        return None
+    data = QueryDict(mutable=True)
+    for name, values in typed.items():
+        data.setlist(name, values)
+    return data

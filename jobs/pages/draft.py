@@ -1,25 +1,29 @@
-"""What is kept of a form that is checked before it is sent: its payload, and what was found in its list.
+"""What is kept of a form that is checked before it is sent: what was typed, and what was found in its list.
 
 It is an upload of its author's, so it is nobody else's, and gone when uploads that no job uses are. What a
-file says that somebody made themselves is judged again when it is submitted.
+file says that somebody made themselves is judged again when it is submitted, and where to read on in the
+list is believed only under our seal.
 """
 
 from __future__ import annotations
 
+import hmac
 import io
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import pydantic
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 
 from jobs.artifacts import check_uses, open_file, opener, store_upload
 from jobs.errors import BadPayload, Gone, NotFound
 from jobs.models import Artifact
 from jobs.owners import must_submit
 from jobs.registry import KINDS, Kind
-from jobs.review import Line, Review
+from jobs.review import Line, Mark, Review, Seen
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,17 +31,43 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/json"
 SHOWN = 200
 """So many bad lines are on the page; the file has them all."""
+KNOWN = 10_000
+"""So many bad lines are remembered by place. Where there are more, each look judges the list anew."""
+MARKS = 10_000
+SALT = "millrace.draft"
+Typed = dict[str, list[str]]
+"""The boxes of a form, as a browser sends them."""
+
+
+class Variant(NamedTuple):
+    """One of several texts: how many get it, and who is the first of them."""
+
+    name: str
+    count: int
+    place: int
 
 
 class Draft(pydantic.BaseModel, extra="forbid"):
-    """What is kept: the payload, and what was found in its list."""
+    """What is kept: the payload and the form it was made by, and what was found in its list."""
 
     draft_of: str
     payload: dict[str, Any]
+    typed: Typed = {}
     good: int
     bad: int
     lines: list[Line]
     """The first of the bad ones."""
+    variants: list[Variant] = []
+    places: list[int] = []
+    """Where among all lines the bad ones are."""
+    marks: list[Mark] = []
+    seal: str = ""
+
+    @property
+    def seen(self) -> Seen:
+        """Where reading can go on, if it was us who said so."""
+        is_ours = hmac.compare_digest(self.seal, seal_of(self)) and len(self.places) == self.bad
+        return Seen(self.marks, frozenset(self.places)) if is_ours else Seen()
 
 
 class Opened(NamedTuple):
@@ -50,42 +80,73 @@ class Opened(NamedTuple):
     payload: pydantic.BaseModel
 
 
-def keep_draft(kind: Kind, payload: pydantic.BaseModel, owner: User) -> UUID:
+def keep_draft(kind: Kind, payload: pydantic.BaseModel, typed: Typed, owner: User) -> UUID:
     """Check what a form asks for, and keep it; raises BadPayload for a list that cannot be read."""
     assert kind.review is not None, "the form has no button for it otherwise"
     with transaction.atomic():
         check_uses(payload, owner=owner, kind=kind.name)
-        good, bad = 0, 0
-        lines: list[Line] = []
-        for line in kind.review.lines(payload, opener(payload)):
-            good += not line.why
-            bad += bool(line.why)
-            if line.why and len(lines) < SHOWN:
-                lines.append(line)
-        kept = Draft(
-            draft_of=kind.name, payload=payload.model_dump(mode="json"), good=good, bad=bad, lines=lines
-        )
+        found = read_list(kind.review.lines(payload, opener(payload)))
+        kept = Draft(draft_of=kind.name, payload=payload.model_dump(mode="json"), typed=typed, **found)
+        kept.seal = seal_of(kept)
         content = io.BytesIO(kept.model_dump_json().encode())
         return store_upload(content, name=f"{kind.name} draft.json", owner=owner).id
 
 
-def open_draft(request: HttpRequest, id: UUID) -> Opened:
-    """The draft, for its author; raises NotFound, and Gone where a file it needs is."""
+def read_list(lines: Iterator[Line]) -> Mapping[str, Any]:
+    """What is found in it."""
+    good, bad, number = 0, 0, 0
+    shown: list[Line] = []
+    places: list[int] = []
+    marks: list[Mark] = []
+    variants: dict[str, tuple[int, int]] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.why:
+            bad += 1
+            if len(shown) < SHOWN:
+                shown.append(line)
+            if len(places) < KNOWN:
+                places.append(number)
+            continue
+        good += 1
+        count, first = variants.get(line.variant, (0, good))
+        variants[line.variant] = (count + 1, first)
+        if line.next and len(marks) < MARKS:
+            marks.append(Mark(number, good, line.next))
+    named = [Variant(name, *found) for name, found in variants.items()]
+    return {
+        "good": good, "bad": bad, "lines": shown, "variants": named, "places": places, "marks": marks,
+    }  # fmt: skip
+
+
+def seal_of(draft: Draft) -> str:
+    """What only this installation can write under what it found."""
+    said = draft.model_dump_json(include={"draft_of", "payload", "places", "marks"})
+    return salted_hmac(SALT, said, algorithm="sha256").hexdigest()
+
+
+def read_draft(request: HttpRequest, id: UUID) -> Draft:
+    """The draft as it was kept, for its author; raises NotFound."""
     kept = Artifact.objects.filter(pk=id, owner_id=request.user.pk, job=None, media_type=MEDIA_TYPE).first()
     if kept is None:
         raise NotFound("There is no such draft of yours. They are kept for a day: fill in the form again.")
-    must_submit(request.user)
     try:
         with open_file(kept.path) as file:
-            read = Draft.model_validate_json(file.read())
-        kind = KINDS.find(read.draft_of)
-        if kind.review is None:
-            raise NotFound("There is no such draft of yours.")
+            return Draft.model_validate_json(file.read())
+    except (FileNotFoundError, pydantic.ValidationError):
+        raise NotFound("There is no such draft of yours.") from None
+
+
+def open_draft(request: HttpRequest, id: UUID) -> Opened:
+    """The draft, for its author; raises NotFound, and Gone where a file it needs is."""
+    read = read_draft(request, id)
+    must_submit(request.user)
+    kind = KINDS.find(read.draft_of)
+    if kind.review is None:
+        raise NotFound("There is no such draft of yours.")
+    try:
         payload = kind.validate(read.payload)
         with transaction.atomic():
             check_uses(payload, owner=request.user, kind=kind.name)  # type: ignore[arg-type]
-    except (FileNotFoundError, BadPayload):
+    except BadPayload:
         raise Gone("A file of this draft is gone. Fill in the form again.") from None
-    except pydantic.ValidationError:
-        raise NotFound("There is no such draft of yours.") from None
     return Opened(id, read, kind, kind.review, payload)

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import secrets
-from collections.abc import Iterator
-from itertools import chain, islice
-from typing import Any
+from itertools import islice
 from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs.artifacts import opener
 from jobs.cells import harmless
+from jobs.download import csv_lines, download
 from jobs.errors import BadPayload, KeyReused, Refusal
 from jobs.idempotency import Key
 from jobs.lifecycle.submit import submit_job
 from jobs.pages.answers import page, signed_in
-from jobs.pages.asking import HowForm
+from jobs.pages.asking import HowForm, as_sent, says_something
 from jobs.pages.draft import Opened, open_draft
 from jobs.pages.pictures import with_pictures
+from jobs.pages.words import word
 from jobs.review import Sample
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; frame-ancestors 'self'; sandbox"
@@ -36,7 +32,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; fra
 def draft(request: HttpRequest, id: UUID) -> HttpResponse:
     """Show what was found; submit it."""
     found = open_draft(request, id)
-    how = HowForm(request.POST if request.method == "POST" else None, user=request.user)
+    typed = as_sent(found.draft.typed)
+    how = HowForm(request.POST if request.method == "POST" else typed, user=request.user)
     refusal = ""
     if request.method == "POST" and how.is_valid():
         try:
@@ -45,7 +42,7 @@ def draft(request: HttpRequest, id: UUID) -> HttpResponse:
             refusal = "It was sent before, and that job is on its way."
         except Refusal as error:
             refusal = in_words(error)
-    place = place_of(request, found.draft.good)
+    place, notice = place_of(request, found)
     return page(
         request,
         "draft.html",
@@ -56,12 +53,17 @@ def draft(request: HttpRequest, id: UUID) -> HttpResponse:
             "draft": found.draft,
             "more": found.draft.bad - len(found.draft.lines),
             "how": how,
-            "key": how.data.get("how-key") or secrets.token_urlsafe(16),
+            "is_how_open": any(field.errors or says_something(field) for field in how.visible_fields()),
             "refusal": refusal,
+            "alone": found.review.alone(found.payload),
             "place": place,
             "before": place - 1,
             "after": place + 1 if place < found.draft.good else 0,
+            "last": found.draft.good,
+            "text": wanted(request),
+            "notice": notice,
             "sample": sample_of(found, place),
+            "address": getattr(request.user, "email", ""),
         },
         status=422 if request.method == "POST" else 200,
     )
@@ -72,7 +74,7 @@ def draft(request: HttpRequest, id: UUID) -> HttpResponse:
 def draft_html(request: HttpRequest, id: UUID) -> HttpResponse:
     """The HTML that one of the list would get, for a frame: nothing in it runs, loads or leads anywhere."""
     found = open_draft(request, id)
-    sample = sample_of(found, place_of(request, found.draft.good))
+    sample = sample_of(found, place_of(request, found)[0])
     return HttpResponse(
         with_pictures(sample, opener(found.payload)) if sample else b"",
         content_type="text/html; charset=utf-8",
@@ -95,13 +97,8 @@ def draft_lines(request: HttpRequest, id: UUID) -> HttpResponseBase:
         for line in found.review.lines(found.payload, opener(found.payload))
         if line.why
     )
-    begun = list(islice(rows, 1))  # what cannot be opened is told before the answer begins
-    disposition = content_disposition_header(True, "bad-lines.csv") or "attachment"
-    return StreamingHttpResponse(
-        written(chain(begun, rows)),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"},
-    )
+    lines = csv_lines(["line", "content", "problem"], rows, mark="\ufeff")
+    return download(request, lines, name="bad-lines.csv")
 
 
 @require_POST
@@ -110,7 +107,7 @@ def draft_trial(request: HttpRequest, id: UUID) -> HttpResponse:
     """Send what one of the list would get to the person who asks."""
     found = open_draft(request, id)
     address = getattr(request.user, "email", "")
-    place = place_of(request, found.draft.good)
+    place, _ = place_of(request, found)
     if not address:
         text = "Your account has no mail address to send a test to. Ask an admin to enter it."
         messages.warning(request, text, fail_silently=True)
@@ -142,16 +139,28 @@ def send(request: HttpRequest, found: Opened, how: HowForm) -> UUID:
     return submitted.id
 
 
-def place_of(request: HttpRequest, most: int) -> int:
-    """Which of the list to look at, from 1."""
+def place_of(request: HttpRequest, found: Opened) -> tuple[int, str]:
+    """Which of the list to look at, from 1; and why it is not who was looked for."""
     data = request.POST if request.method == "POST" else request.GET
-    asked = data.get("place", "")
-    return min(max(int(asked), 1), most) if asked.isdecimal() and len(asked) < 10 else 1
+    asked, most = data.get("place", ""), found.draft.good
+    place = min(max(int(asked), 1), most) if asked.isdecimal() and len(asked) < 10 else 1
+    if not (text := wanted(request)) or not most:
+        return place, ""
+    after = place if data.get("again") else 0
+    there = found.review.find(found.payload, opener(found.payload), text, after, found.draft.seen)
+    return (there, "") if there else (place, f"Nobody on the list has “{text}” in their address or name.")
+
+
+def wanted(request: HttpRequest) -> str:
+    """A part of somebody's address."""
+    return word(request.GET, "find", 254)
 
 
 def sample_of(found: Opened, place: int) -> Sample | None:
     """What that one would get."""
-    return found.review.sample(found.payload, opener(found.payload), place) if found.draft.good else None
+    if not found.draft.good:
+        return None
+    return found.review.sample(found.payload, opener(found.payload), place, found.draft.seen)
 
 
 def in_words(error: Refusal) -> str:
@@ -161,18 +170,3 @@ def in_words(error: Refusal) -> str:
     more = len(error.problems) - 3
     said = "; ".join(problem.why for problem in islice(error.problems, 3))
     return f"{said}; and {more} more." if more > 0 else said
-
-
-def written(rows: Iterator[list[Any]]) -> Iterator[str]:
-    """Rows as the lines of a CSV file that spreadsheets read as UTF-8."""
-    buffer = io.StringIO()
-    write = csv.writer(buffer).writerow
-    buffer.write("\ufeff")
-    write(["line", "content", "problem"])
-    for row in rows:
-        write(row)
-        if buffer.tell() > 16_000:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()

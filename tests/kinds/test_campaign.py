@@ -17,6 +17,7 @@ from jobs.lifecycle.again import do_again
 from jobs.lifecycle.submit import submit_job
 from jobs.models import Item, Job
 from jobs.registry import KINDS, Kind
+from jobs.review import Mark, Seen
 from jobs.states import ItemState, State
 from tests.engines.mail.reading import read, shown
 from tests.factories import moved_to
@@ -25,6 +26,7 @@ from tests.mail.test_traffic import time_passes
 from tests.running import accept, lose, make_context, run
 from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
 from workers.engines.mail.delivery import TOLD
+from workers.engines.recipients import table
 from workers.engines.smtp import kept
 from workers.kinds.campaign import TRIES
 
@@ -403,13 +405,16 @@ def test_the_doubtful_ones_are_sent_to_again_under_their_old_id_when_a_person_sa
     ids = [message_from_bytes(taken.content, policy=policy.default)["Message-ID"] for taken in mill.taken]
     assert mill.recipients == ["ada@example.org", "bob@example.org", "ada@example.org"]
     assert ids[0] == ids[2]
+    told = kind.item_words.reference_of
+    assert told
+    assert [told(item.job_id, item.id, item.given) for item in Item.objects.order_by("id")] == ids
 
 
 def test_the_pages_see_what_is_sent(kind: Kind, mill: ScriptedServer, alice: User) -> None:
     payload = kind.validate(listed(alice, html="<p>{{ name }}</p>"))
     assert kind.review
 
-    sample = kind.review.sample(payload, opener(payload), 1)
+    sample = kind.review.sample(payload, opener(payload), 1, Seen())
     run(kind, accept(kind, payload, alice))
 
     back = read(mill.taken[0].content)
@@ -417,7 +422,61 @@ def test_the_pages_see_what_is_sent(kind: Kind, mill: ScriptedServer, alice: Use
     assert (sample.to, sample.subject) == (back["To"], back["Subject"])
     assert sample.html == shown(back, "html").strip() == "<p>Ada</p>"
     assert sample.text == shown(back, "plain").strip()
-    assert kind.review.sample(payload, opener(payload), 3) is None
+    assert kind.review.sample(payload, opener(payload), 3, Seen()) is None
+
+
+def test_the_pages_find_each_by_the_marks_of_the_first_reading(
+    kind: Kind, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engines.recipients.MARKED", 3)
+    listed_twice = "".join(f'guest{n}@example.org,"Guest\r\n{n}"\n,nobody\n' for n in (*range(9), 0, 9))
+    text = "email,city\n" + listed_twice
+    payload = kind.validate(listed(alice, text, subject="Hi", text="{{ city }}"))
+    review = kind.review
+    assert review
+    lines = list(review.lines(payload, opener(payload)))
+    bad = frozenset(number for number, line in enumerate(lines, start=1) if line.why)
+    good = [number for number, line in enumerate(lines, start=1) if not line.why]
+    marks = [
+        Mark(number, place, lines[number - 1].next)
+        for place, number in enumerate(good, start=1)
+        if lines[number - 1].next
+    ]
+
+    def read(seen: Seen) -> list[Any]:
+        return [review.sample(payload, opener(payload), place, seen) for place in range(1, len(good) + 2)]
+
+    def find(seen: Seen) -> list[Any]:
+        return [review.find(payload, opener(payload), "GUEST9", after, seen) for after in (0, 9, 10)] + [
+            review.find(payload, opener(payload), "eve@", 0, seen)
+        ]
+
+    assert len(marks) == 3
+    assert len(bad) == 12, "eleven without an address, and one twice"
+    assert read(Seen(marks, bad)) == read(Seen())
+    assert find(Seen(marks, bad)) == find(Seen()) == [10, 10, 10, None]
+
+
+def test_the_pages_do_not_read_what_stands_before_a_mark(
+    kind: Kind, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "email\n" + "".join(f"guest{n}@example.org\n" for n in range(2_500))
+    payload = kind.validate(listed(alice, text, subject="Hi", text="Hello"))
+    review = kind.review
+    assert review
+    lines = list(review.lines(payload, opener(payload)))
+    seen = Seen([Mark(n, n, line.next) for n, line in enumerate(lines, start=1) if line.next], frozenset())
+    understood: list[int] = []
+    understand = table.understand
+    monkeypatch.setattr(
+        table, "understand", lambda line, found: understood.append(line) or understand(line, found)
+    )
+
+    sample = review.sample(payload, opener(payload), 2_003, seen)
+
+    assert sample
+    assert sample.to == "guest2002@example.org"
+    assert understood == [2002, 2003, 2004], "the third behind the mark, by line"
 
 
 def test_the_pages_see_every_line(kind: Kind, alice: User) -> None:

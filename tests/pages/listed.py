@@ -9,7 +9,7 @@ import pydantic
 from jobs.artifacts import ArtifactField
 from jobs.errors import BadPayload, Problem
 from jobs.registry import Declared
-from jobs.review import Line, OpenFile, Sample
+from jobs.review import Line, OpenFile, Sample, Seen
 
 
 class Listed(pydantic.BaseModel, extra="forbid"):
@@ -23,22 +23,36 @@ class Listed(pydantic.BaseModel, extra="forbid"):
 class Words:
     """What its pages show."""
 
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
     def lines(self, payload: Listed, open_file: OpenFile) -> Iterator[Line]:
         with open_file(payload.list) as file:
             for number, line in enumerate(file, start=1):
                 word = line.decode().rstrip("\n")
                 if word == "unreadable":
                     raise BadPayload("test.listed", [Problem(("list",), f"line {number}: is unreadable")])
-                yield Line(number, word, "is bad" if word.startswith(("bad", "=bad")) else "")
+                why = "is bad" if word.startswith(("bad", "=bad")) else ""
+                yield Line(number, word, why, word.partition(":")[0] if ":" in word else "", (number,))
 
-    def sample(self, payload: Listed, open_file: OpenFile, place: int) -> Sample | None:
+    def sample(self, payload: Listed, open_file: OpenFile, place: int, seen: Seen) -> Sample | None:
+        self.seen.append(seen)
         good = [line for line in self.lines(payload, open_file) if not line.why]
         if place > len(good):
             return None
         line = good[place - 1]
         said = f"{payload.greeting} {line.shown}"
         why = "has no greeting" if not payload.greeting else ""
-        return Sample(line.number, line.shown, said, said, f"<b>{said}</b><script>1</script>", why)
+        html = f"<b>{said}</b><script>1</script>"
+        return Sample(line.number, line.shown, said, said, html, why, line.variant)
+
+    def find(self, payload: Listed, open_file: OpenFile, text: str, after: int, seen: Seen) -> int | None:
+        good = [line.shown for line in self.lines(payload, open_file) if not line.why]
+        there = [place for place, word in enumerate(good, start=1) if text in word]
+        return next((place for place in there if place > after), there[0] if there else None)
+
+    def alone(self, payload: Listed) -> str:
+        return payload.to
 
     def trial(self, payload: Listed, place: int, address: str) -> Mapping[str, Any]:
         return payload.model_dump(mode="json") | {"to": f"{place} {address}"}

@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
-from jobs.artifacts import delete_files, store_upload
+from jobs.artifacts import delete_files, open_file, store_upload
 from jobs.models import Artifact, Item, Job
+from jobs.owners import service_user
 from jobs.pages import draft as draft_module
+from jobs.review import Mark, Seen
 from tests.pages.conftest import at_the_door
 from tests.pages.listed import Listed, Words, entries
 
@@ -17,9 +21,14 @@ pytestmark = pytest.mark.django_db
 URL = "/kinds/test.listed"
 
 
+@pytest.fixture
+def words():
+    return Words()
+
+
 @pytest.fixture(autouse=True)
-def kind(declare):
-    return declare(Listed, name="test.listed", review=Words(), entries=entries)
+def kind(declare, words):
+    return declare(Listed, name="test.listed", review=words, entries=entries)
 
 
 def check(page, *words: str, **fields: str):
@@ -213,3 +222,144 @@ def test_a_kind_without_a_review_has_no_such_button(page, declare):
 
     assert 'name="check"' not in page.get("/kinds/test.form").content.decode()
     assert 'name="check"' in page.get(URL).content.decode()
+
+
+def back_to_the_form(page, where: str) -> tuple[str, str]:
+    """The form that a draft leads back to, and the id of its list."""
+    [back] = set(re.findall(r'href="(/kinds/test\.listed\?draft=[^"]+)"', page.get(where).content.decode()))
+    shown = page.get(back).content.decode()
+    return shown, re.findall(r'name="list-kept" value="([^"]+)"', shown)[0]
+
+
+def test_who_goes_back_finds_the_form_as_it_was_with_the_list_in_it(page):
+    where = check(page, "ada", "bad", greeting="Good <day>", **{"how-run_at": "2099-01-01T10:00"})
+    where = where.headers["Location"]
+
+    shown, file = back_to_the_form(page, where)
+    answer = page.post(URL, {"list-kept": file, "greeting": "Bye", "check": "1"})
+
+    assert 'value="Good &lt;day&gt;"' in shown
+    assert 'value="2099-01-01T10:00"' in shown
+    assert "<strong>words.txt</strong>" in shown
+    assert 'class="why"' not in shown, "nothing is wrong with it"
+    assert "<strong>Bye ada</strong>" in page.get(answer.headers["Location"]).content.decode()
+    assert Artifact.objects.filter(name="words.txt").count() == 1, "the list was not handed in twice"
+
+
+def test_another_list_takes_the_place_of_the_one_that_was_there(page):
+    _, file = back_to_the_form(page, check(page, "ada", "bad").headers["Location"])
+
+    answer = check(page, "bob", **{"list-kept": file})
+
+    assert "<strong>Hello bob</strong>" in page.get(answer.headers["Location"]).content.decode()
+
+
+def test_a_list_that_is_gone_is_asked_for_again(page):
+    where = check(page, "ada").headers["Location"]
+    _, file = back_to_the_form(page, where)
+    Artifact.objects.filter(pk=file).delete()
+
+    shown = page.get(f"{URL}?draft={where.rpartition('/')[2]}").content.decode()
+    answer = page.post(URL, {"list-kept": file, "greeting": "Hello", "check": "1"})
+
+    assert "words.txt" not in shown
+    assert answer.status_code == 422
+    assert "There is no such file of yours" in answer.content.decode()
+
+
+def test_nobody_names_anothers_list(page, charlie):
+    theirs = store_upload(io.BytesIO(b"secret\n"), name="secret.txt", owner=charlie)
+
+    answer = page.post(URL, {"list-kept": str(theirs.id), "greeting": "Hello", "check": "1"})
+
+    assert answer.status_code == 422
+    assert "There is no such file of yours" in answer.content.decode()
+    assert "secret.txt" not in answer.content.decode()
+
+
+def test_who_has_no_account_names_no_list_at_all(declare, words):
+    declare(Listed, name="test.listed", review=words, entries=entries, public=True)
+    theirs = store_upload(io.BytesIO(b"ada\n"), name="words.txt", owner=service_user("public"))
+
+    answer = Client().post("/p/test.listed", {"list-kept": str(theirs.id), "greeting": "Hello"})
+
+    assert answer.status_code == 422
+    assert "This field is required." in answer.content.decode()
+    assert not Job.objects.exists()
+
+
+def test_a_draft_that_is_gone_leaves_an_empty_form_and_says_so(page, charlie):
+    where = check(page, "ada", greeting="Mine alone").headers["Location"]
+    gone = f"{URL}?draft={where.rpartition('/')[2]}"
+
+    theirs = at_the_door(charlie).get(gone)
+    Artifact.objects.all().delete()
+    mine, wrong = page.get(gone), page.get(f"{URL}?draft=x")
+
+    assert theirs.status_code == 403
+    assert mine.status_code == wrong.status_code == 200
+    assert "There is no such draft of yours" in mine.content.decode()
+    assert "Mine alone" not in mine.content.decode()
+
+
+def test_when_it_is_to_run_is_not_asked_twice(page):
+    where = check(page, "ada", **{"how-run_at": "2099-01-01T10:00"}).headers["Location"]
+
+    shown = page.get(where).content.decode()
+
+    assert '<details class="fold" open>' in shown
+    assert 'value="2099-01-01T10:00"' in shown
+
+
+def test_somebody_is_found_by_a_part_of_their_address(page):
+    where = check(page, "ada", "bob", "bad", "adam").headers["Location"]
+
+    first = page.get(where, {"find": "ada"}).content.decode()
+    next = page.get(where, {"find": "ada", "place": "1", "again": "1"}).content.decode()
+    none = page.get(where, {"find": "<eve>", "place": "2"}).content.decode()
+
+    assert "<strong>Hello ada</strong>" in first
+    assert "<strong>Hello adam</strong>" in next
+    assert "Nobody on the list has “&lt;eve&gt;”" in none
+    assert "<strong>Hello bob</strong>" in none
+
+
+def test_each_language_leads_to_the_first_who_gets_it(page):
+    where = check(page, "de:ada", "en:bob", "de:cyd").headers["Location"]
+
+    shown = page.get(where, {"place": "3"}).content.decode()
+
+    assert 'href="?place=1#sample" aria-current="true">de <span class="muted">2</span>' in shown
+    assert 'href="?place=2#sample">en <span class="muted">1</span>' in shown
+
+
+def test_marks_are_believed_under_our_seal_alone(page, submitter, words):
+    where = check(page, "ada", "bad", "bob").headers["Location"]
+    kept = Artifact.objects.get(name__contains="draft")
+    with open_file(kept.path) as file:
+        said = json.loads(file.read())
+    said["marks"][0][2] = [7]
+    forged = store_upload(io.BytesIO(json.dumps(said).encode()), name="x.json", owner=submitter)
+
+    page.get(where)
+    page.get(f"/drafts/{forged.id}")
+
+    assert words.seen == [Seen([Mark(1, 1, (1,)), Mark(3, 2, (3,))], frozenset({2})), Seen()]
+
+
+def test_of_more_bad_lines_than_are_remembered_nothing_is_believed(page, words, monkeypatch):
+    monkeypatch.setattr(draft_module, "KNOWN", 1)
+    where = check(page, "ada", "bad", "bad", "bob").headers["Location"]
+
+    page.get(where)
+
+    assert words.seen == [Seen()]
+
+
+def test_a_test_is_not_called_a_mail_to_the_list(page):
+    where = check(page, "ada", "bob", to="me@example.org").headers["Location"]
+
+    shown = page.get(where).content.decode()
+
+    assert "Send one test to me@example.org" in shown
+    assert "Send to 2" not in shown

@@ -10,12 +10,13 @@ from uuid import UUID
 from jobs.conf import conf
 from jobs.errors import BadPayload, Problem
 from jobs.registry import Declared
-from jobs.review import Line, OpenFile, Sample
+from jobs.review import Line, Mark, OpenFile, Sample, Seen
 from workers.engines.enclosures import show
-from workers.engines.recipients import BadList, BadRow, Charset, Row, read
+from workers.engines.recipients import BadList, BadRow, Charset, Row, read, read_on, texts
 from workers.engines.wording import Unfilled, Wording, letter
 
 KIND = "email.campaign"
+NOT_SEEN = Seen()
 TOLD = 1_000
 """So many bad lines a refusal names; the page of a draft has all of them."""
 
@@ -102,10 +103,38 @@ def trial_entry(payload: Asked, open_file: OpenFile, address: str) -> Declared:
     return Declared(address, {"values": known(found)})
 
 
-def nth(payload: Asked, open_file: OpenFile, place: int) -> Row | None:
+def nth(payload: Asked, open_file: OpenFile, place: int, seen: Seen = NOT_SEEN) -> Row | None:
     """The good row at that place, from 1."""
-    good = (row for row in rows(payload, open_file) if isinstance(row, Row))
-    return next((row for number, row in enumerate(good, start=1) if number == place), None)
+    mark = seen.before(place)
+    before = mark.good if mark else 0
+    good = good_rows(payload, open_file, seen, mark)
+    return next((row for number, row in enumerate(good, start=before + 1) if number == place), None)
+
+
+def good_rows(payload: Asked, open_file: OpenFile, seen: Seen, mark: Mark | None = None) -> Iterator[Row]:
+    """The good rows behind a mark; of a list that was seen before none is judged again."""
+    if payload.file is None or seen.bad is None:
+        yield from (row for row in rows(payload, open_file) if isinstance(row, Row))
+        return
+    lines, at = (mark.lines, mark.at) if mark else (0, ())
+    try:
+        with open_file(payload.file) as file:
+            for number, row in enumerate(read_on(file, at=at, charset=payload.charset), start=lines + 1):
+                if isinstance(row, Row) and number not in seen.bad:
+                    yield row
+    except BadList as error:
+        raise BadPayload(KIND, [Problem(("file",), str(error))]) from None
+
+
+def good_texts(payload: Asked, open_file: OpenFile, seen: Seen) -> Iterator[str]:
+    """The addresses and names of the good rows; none is even understood where the list was seen before."""
+    if payload.file is None or seen.bad is None:
+        yield from (f"{row.address} {row.name}" for row in good_rows(payload, open_file, seen))
+        return
+    with open_file(payload.file) as file:
+        for number, text in enumerate(texts(file, charset=payload.charset), start=1):
+            if number not in seen.bad:
+                yield text
 
 
 def known(row: Row) -> dict[str, Any]:
@@ -118,15 +147,16 @@ class CampaignReview:
 
     def lines(self, payload: Asked, open_file: OpenFile) -> Iterator[Line]:
         """Every line of the list, good or bad."""
+        choose = payload.wording.choose
         for row in rows(payload, open_file):
             if isinstance(row, Row):
-                yield Line(row.line, row.address)
+                yield Line(row.line, row.address, "", choose(row.language).language, row.next)
             else:
                 yield Line(row.line, row.shown, row.why)
 
-    def sample(self, payload: Asked, open_file: OpenFile, place: int) -> Sample | None:
+    def sample(self, payload: Asked, open_file: OpenFile, place: int, seen: Seen) -> Sample | None:
         """What one of them reads."""
-        row = nth(payload, open_file, place)
+        row = nth(payload, open_file, place, seen)
         if row is None:
             return None
         to = f"{row.name} <{row.address}>" if row.name else row.address
@@ -134,7 +164,7 @@ class CampaignReview:
         try:
             values = variant.values(known(row))
         except Unfilled as error:
-            return Sample(row.line, to, "", "", why_not=error.why)
+            return Sample(row.line, to, "", "", why_not=error.why, variant=variant.language)
         pictures = {each.name: each for each in map(open_file.about, payload.images)}
         html, names = show(variant.html, {name: each.id.hex for name, each in pictures.items()})
         made = letter(replace(variant, html=html))
@@ -146,7 +176,22 @@ class CampaignReview:
             html=made.html.fill(values) if made.html is not None else "",
             files=[open_file.about(each) for each in payload.attachments],
             pictures=[pictures[name] for name in names],
+            variant=variant.language,
         )
+
+    def find(self, payload: Asked, open_file: OpenFile, text: str, after: int, seen: Seen) -> int | None:
+        """The place of somebody whose address or name has this text."""
+        wanted, first = text.strip().casefold(), None
+        for place, said in enumerate(good_texts(payload, open_file, seen), start=1):
+            if wanted in said.casefold():
+                if place > after:
+                    return place
+                first = first or place
+        return first
+
+    def alone(self, payload: Asked) -> str:
+        """A test goes to one."""
+        return payload.test_to or ""
 
     def trial(self, payload: Any, place: int, address: str) -> Mapping[str, Any]:
         """A campaign of one mail."""

@@ -22,10 +22,27 @@ document.addEventListener("submit", (event) => {
   if (!form.matches("[data-once]")) return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "yes";
+  event.submitter?.setAttribute("aria-busy", "true");
 });
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
+  for (const button of document.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");
 });
+
+/* A file that is too large is told of before it is sent; the server judges it all the same. */
+for (const input of document.querySelectorAll("input[type=file][data-most]")) {
+  const said = document.createElement("p");
+  said.className = "why";
+  said.setAttribute("role", "alert");
+  input.after(said);
+  input.addEventListener("change", () => {
+    const large = [...input.files].find((file) => file.size > Number(input.dataset.most));
+    const inMegabytes = (bytes) => `${Math.ceil(bytes / 2 ** 20).toLocaleString("en")} MB`;
+    said.textContent = large
+      ? `${large.name} has ${inMegabytes(large.size)}; at most ${inMegabytes(input.dataset.most)} are accepted.`
+      : "";
+  });
+}
 
 /* "3 minutes ago" stays true. */
 const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
@@ -134,6 +151,23 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       button.textContent = "Marked: copy it now";
     }
   });
+}
+
+/* All of a page at once; the box says whether all, some or none are chosen. */
+for (const form of document.querySelectorAll("[data-choose]")) {
+  const all = form.querySelector("[data-choose-all]");
+  const boxes = [...form.querySelectorAll("[name=item]")];
+  const tell = () => {
+    const count = boxes.filter((box) => box.checked).length;
+    all.checked = count === boxes.length;
+    all.indeterminate = count > 0 && count < boxes.length;
+  };
+  all.closest("[hidden]").hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+  });
+  form.addEventListener("change", tell);
+  addEventListener("pageshow", tell);
 }
 
 /* One more row in a table of inputs. */

@@ -9,18 +9,36 @@ A list that cannot be read on raises BadList. Nothing is guessed, and nothing is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from workers.engines.recipients.charset import Charset, Lines
-from workers.engines.recipients.objects import Array, lines_of
-from workers.engines.recipients.row import BadList, BadRow, Row
-from workers.engines.recipients.table import rows as table_rows
+from workers.engines.recipients.objects import Array, ObjectLines
+from workers.engines.recipients.row import At, BadList, BadRow, Row
+from workers.engines.recipients.table import Table
 from workers.engines.recipients.twins import Twins
 
-__all__ = ["BadList", "BadRow", "Charset", "Row", "read"]
+__all__ = ["BadList", "BadRow", "Charset", "Row", "read", "read_on", "texts"]
 
+MARKED = 1_000
+"""Every so many recipients a row says where reading could go on."""
 Check = Callable[[Row], str]
 """Why a row cannot be mailed to, in words that follow `line 7: `; empty if it can."""
+
+
+class Reader(Protocol):
+    """The rows of a list of one shape."""
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Every row, or those behind the place that was gone to."""
+
+    def texts(self) -> Iterator[str]:
+        """Of each of the same rows, the address and the name as they stand there."""
+
+    def here(self) -> At:
+        """The place behind the row that came last; empty where reading could not go on."""
+
+    def go_to(self, at: At) -> None:
+        """Read on at a place of this list, before the first row; raises BadList for one that is none."""
 
 
 def read(
@@ -33,13 +51,19 @@ def read(
     lines = Lines(file, charset)
     twins, count, is_empty = Twins(), 0, True
     try:
-        for row in rows_of(lines):
+        reader = reader_of(lines)
+        for row in reader.rows():
             is_empty = False
             if isinstance(row, Row):
                 row = judged(row, twins, check)
-                count += isinstance(row, Row)
-            if count > most:
-                raise BadList(f"there are more than {most:,} recipients, the most that is accepted", row.line)
+            if isinstance(row, Row):
+                count += 1
+                if count > most:
+                    raise BadList(
+                        f"there are more than {most:,} recipients, the most that is accepted", row.line
+                    )
+                if not count % MARKED:
+                    row = row._replace(next=reader.here())
             yield row
     finally:
         lines.close()
@@ -47,16 +71,40 @@ def read(
         raise BadList("the list has no recipients")
 
 
-def rows_of(lines: Lines) -> Iterator[Row | BadRow]:
-    """The rows, by the shape that the first sign of the list shows."""
+def read_on(file: IO[Any], *, at: At = (), charset: Charset = "auto") -> Iterator[Row | BadRow]:
+    """The rows behind a place of which `read` told (by none: all of them), without judging them again.
+
+    A row that was there before, or that the check had refused, is among them: whoever goes on knows which.
+    """
+    lines = Lines(file, charset)
+    try:
+        reader = reader_of(lines)
+        if at:
+            reader.go_to(at)
+        yield from reader.rows()
+    finally:
+        lines.close()
+
+
+def texts(file: IO[Any], *, charset: Charset = "auto") -> Iterator[str]:
+    """Who stands in each row that `read` has told of, good or bad: a third of the work."""
+    lines = Lines(file, charset)
+    try:
+        yield from reader_of(lines).texts()
+    finally:
+        lines.close()
+
+
+def reader_of(lines: Lines) -> Reader:
+    """Who reads it, by the shape that the first sign of the list shows."""
     first = lines.begin()
     while first and not first.strip():
         first = lines.begin()
     if not first:
         raise BadList("the list is empty")
     if first.lstrip().startswith("["):
-        return Array(lines, first).rows()
-    return lines_of(lines, first) if first.lstrip().startswith("{") else table_rows(lines, first)
+        return Array(lines, first)
+    return ObjectLines(lines, first) if first.lstrip().startswith("{") else Table(lines, first)
 
 
 def judged(row: Row, twins: Twins, check: Check | None) -> Row | BadRow:

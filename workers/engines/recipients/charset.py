@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from typing import IO, Any, Literal
 
-from workers.engines.recipients.row import BadList
+from workers.engines.recipients.row import At, BadList
 
 Charset = Literal["auto", "utf-8", "utf-16", "windows-1252", "iso-8859-1"]
 MARKS = (
@@ -52,6 +52,18 @@ class Lines:
         """A piece of the text, whatever its lines."""
         return self._read(self._text.read, characters)
 
+    def here(self) -> int:
+        """The place behind what was read last, for `go_to`; it holds what the charset needs besides."""
+        return self._text.tell()
+
+    def go_to(self, place: int, number: int) -> None:
+        """Read on at a place, behind so many lines; raises BadList for one that is none."""
+        try:
+            self._text.seek(place)
+        except (ValueError, OverflowError, OSError):
+            raise BadList("there is no such place in the list", number) from None
+        self.number = number
+
     def close(self) -> None:
         """Leave the file to whoever opened it."""
         self._text.detach()
@@ -61,6 +73,13 @@ class Lines:
             return read(characters)
         except UnicodeError:
             raise BadList("something after this line is no text in UTF-16", self.number) from None
+
+
+def place_in(at: At, size: int) -> At:
+    """The place, if it has as many numbers as its reader writes; raises BadList."""
+    if len(at) != size or min(at) < 0:
+        raise BadList("there is no such place in the list")
+    return at
 
 
 def encoding_of(file: IO[Any], charset: Charset) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from workers.engines.recipients.row import BadList
 
 MOST = 100
 NAME_CHARACTERS = 60
 EMAIL = {"to", "email", "e_mail", "mail", "email_address", "e_mail_address", "address"}
+KNOWN_BY = {"email", "name"}
+"""The columns by which people know a recipient."""
 LANGUAGE = {"language", "lang", "locale"}
 VARIABLE = re.compile(r"[^\W\d_]\w*")
 
 
+@lru_cache(maxsize=1_000)
 def variable(name: str) -> str:
     """A column's name as a template writes it: `First name` is `{{ First_name }}`, `E-Mail` is `email`."""
     written = re.sub(r"\W+", "_", unicodedata.normalize("NFC", name).strip()).strip("_")

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from workers.engines.recipients.charset import Lines
-from workers.engines.recipients.columns import check, variable
-from workers.engines.recipients.row import SHOWN_CHARACTERS, BadList, BadRow, Row, understand
+from workers.engines.recipients.charset import Lines, place_in
+from workers.engines.recipients.columns import KNOWN_BY, check, variable
+from workers.engines.recipients.row import SHOWN_CHARACTERS, At, BadList, BadRow, Row, understand
 
 PIECE_CHARACTERS = 64 * 1024
 OBJECT_CHARACTERS = 100_000
+NOWHERE = (-1, 0)
 BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -24,19 +25,43 @@ def no_constant(name: str) -> NoReturn:
 DECODER = json.JSONDecoder(parse_constant=no_constant)
 
 
-def lines_of(lines: Lines, first: str) -> Iterator[Row | BadRow]:
-    """The rows of a list with an object to a line."""
-    text, number = first, lines.number
-    while text:
-        if text.strip():
-            try:
-                found = DECODER.decode(text.strip())
-            except (ValueError, RecursionError) as error:
-                yield BadRow(number, text.strip()[:SHOWN_CHARACTERS], f"is no JSON: {in_words(error)}")
-            else:
-                yield row_of(number, found)
-        text = next(lines, "")
-        number = lines.number
+class ObjectLines:
+    """The rows of a list with an object to a line, of which the first is given."""
+
+    def __init__(self, lines: Lines, first: str) -> None:
+        self._lines = lines
+        self._text = first
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Every object, by its line."""
+        for number, found in self._found():
+            yield found if isinstance(found, BadRow) else row_of(number, found)
+
+    def texts(self) -> Iterator[str]:
+        """Of every object, who it is."""
+        return (text_of(found) for _, found in self._found())
+
+    def _found(self) -> Iterator[tuple[int, Any]]:
+        """What every line says, and its number."""
+        while text := self._text:
+            number = self._lines.number
+            if text.strip():
+                try:
+                    found = DECODER.decode(text.strip())
+                except (ValueError, RecursionError) as error:
+                    found = BadRow(number, text.strip()[:SHOWN_CHARACTERS], f"is no JSON: {in_words(error)}")
+                yield number, found
+            self._text = next(self._lines, "")
+
+    def here(self) -> At:
+        """Behind the line that was read last."""
+        return (self._lines.here(), self._lines.number)
+
+    def go_to(self, at: At) -> None:
+        """Read on there."""
+        place, number = place_in(at, 2)
+        self._lines.go_to(place, number)
+        self._text = next(self._lines, "")
 
 
 class Array:
@@ -47,24 +72,56 @@ class Array:
         self._text = text
         self._place = 0
         self._line = lines.number
+        self._piece = NOWHERE
+        """Where the piece that was read last begins in the list, and in the text."""
+        self._is_begun = False
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Every object in it; raises BadList where it stops being JSON."""
-        self._skip("[")
-        if self._next() == "]":
-            self._end()
-            return
-        while True:
+        return (row_of(line, found) for line, found in self._found())
+
+    def texts(self) -> Iterator[str]:
+        """Of every object, who it is."""
+        return (text_of(found) for _, found in self._found())
+
+    def _found(self) -> Iterator[tuple[int, Any]]:
+        """What stands in it, and the line in which it begins."""
+        if self._is_begun:
+            goes_on = self._goes_on()
+        else:
+            self._skip("[")
+            goes_on = self._next() != "]"
+            if not goes_on:
+                self._end()
+        while goes_on:
             self._next()
             line = self._line
-            yield row_of(line, self._value())
-            sign = self._next()
-            if sign not in {",", "]"}:
-                raise BadList("after an object comes a comma or the end of the list", self._line)
-            self._skip(sign)
-            if sign == "]":
-                self._end()
-                return
+            yield line, self._value()
+            goes_on = self._goes_on()
+
+    def here(self) -> At:
+        """Behind the object that came last: a piece of the text, and how far in; nowhere before the first."""
+        place, begins = self._piece
+        return () if place < 0 else (place, self._place - begins, self._line)
+
+    def go_to(self, at: At) -> None:
+        """Read on there."""
+        place, characters, line = place_in(at, 3)
+        if characters > PIECE_CHARACTERS:
+            raise BadList("there is no such place in the list")
+        self._lines.go_to(place, line)
+        self._lines.read(characters)
+        self._text, self._place, self._line, self._is_begun = "", 0, line, True
+
+    def _goes_on(self) -> bool:
+        """Whether another object follows."""
+        sign = self._next()
+        if sign not in {",", "]"}:
+            raise BadList("after an object comes a comma or the end of the list", self._line)
+        self._skip(sign)
+        if sign == "]":
+            self._end()
+        return sign == ","
 
     def _value(self) -> Any:
         while True:
@@ -102,8 +159,9 @@ class Array:
             raise BadList("something follows the end of the list", self._line)
 
     def _more(self) -> bool:
+        rest, place = self._text[self._place :], self._lines.here()
         piece = self._lines.read(PIECE_CHARACTERS)
-        self._text, self._place = self._text[self._place :] + piece, 0
+        self._text, self._place, self._piece = rest + piece, 0, (place, len(rest))
         return bool(piece)
 
 
@@ -122,6 +180,13 @@ def row_of(line: int, found: Any) -> Row | BadRow:
             return BadRow(line, str(found.get("email", ""))[:SHOWN_CHARACTERS], f"says {name} twice")
         named[name] = value
     return understand(line, named)
+
+
+def text_of(found: Any) -> str:
+    """Who an object is, as people know them."""
+    if not isinstance(found, dict):
+        return ""
+    return " ".join(str(value) for name, value in found.items() if variable(name) in KNOWN_BY)
 
 
 def in_words(error: Exception) -> str:

@@ -23,6 +23,8 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 PLAIN = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([^@]+)")
 
 Values = dict[str, Any]
+At = tuple[int, ...]
+"""A place in a list, as the reader of its shape writes it down; empty for none."""
 
 
 class Row(NamedTuple):
@@ -34,6 +36,8 @@ class Row(NamedTuple):
     language: str
     values: Values
     """Every column but the address, name and language too where the list has them; never empty ones."""
+    next: At = ()
+    """Where reading could go on behind it; few rows say so."""
 
 
 class BadRow(NamedTuple):

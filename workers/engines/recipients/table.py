@@ -4,37 +4,61 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from itertools import chain
 
-from workers.engines.recipients.charset import Lines
-from workers.engines.recipients.columns import columns
-from workers.engines.recipients.row import BadList, BadRow, Row, shown, understand
+from workers.engines.recipients.charset import Lines, place_in
+from workers.engines.recipients.columns import KNOWN_BY, columns
+from workers.engines.recipients.row import At, BadList, BadRow, Row, shown, understand
 
 DELIMITERS = ",;\t"
 HEADER_LINES = 100
 
 
-def rows(lines: Lines, first: str) -> Iterator[Row | BadRow]:
-    """Every row after the header, which begins with the line given; blank ones are none."""
-    before = lines.number - 1
-    header = [first, *rest_of_header(lines, first)]
-    delimiter, names = choose(header)
-    # strict: a quote that stands where none may is an error, not a part of the text.
-    table = csv.reader(chain(header, lines), delimiter=delimiter, strict=True)
-    next(table)
-    while True:
-        line = before + table.line_num + 1
-        try:
-            cells = next(table, None)
-        except csv.Error as error:
-            raise BadList(in_words(error), line) from None
-        if cells is None:
-            return
-        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-            why = f"has {len(cells)} values, but there are {len(names)} columns"
-            yield BadRow(line, shown(cells), why)
-        elif any(cells) and any(cell.strip() for cell in cells):
-            yield understand(line, dict(zip(names, cells, strict=False)))
+class Table:
+    """The rows after the header, which begins with the line given; blank ones are none."""
+
+    def __init__(self, lines: Lines, first: str) -> None:
+        self._lines = lines
+        self._delimiter, self._names = choose([first, *rest_of_header(lines, first)])
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Every row, by the line it begins in."""
+        names = self._names
+        for line, cells in self._filled():
+            if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+                why = f"has {len(cells)} values, but there are {len(names)} columns"
+                yield BadRow(line, shown(cells), why)
+            else:
+                yield understand(line, dict(zip(names, cells, strict=False)))
+
+    def texts(self) -> Iterator[str]:
+        """Of every row, who it is."""
+        columns = [place for place, name in enumerate(self._names) if name in KNOWN_BY]
+        for _, cells in self._filled():
+            yield " ".join([cells[place] for place in columns if place < len(cells)])
+
+    def _filled(self) -> Iterator[tuple[int, list[str]]]:
+        """The cells of every row that says something, and the line it begins in."""
+        # strict: a quote that stands where none may is an error, not a part of the text.
+        table = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
+        while True:
+            line = self._lines.number + 1
+            try:
+                cells = next(table, None)
+            except csv.Error as error:
+                raise BadList(in_words(error), line) from None
+            if cells is None:
+                return
+            if any(cells) and any(cell.strip() for cell in cells):
+                yield line, cells
+
+    def here(self) -> At:
+        """Behind the lines of the row that came last."""
+        return (self._lines.here(), self._lines.number)
+
+    def go_to(self, at: At) -> None:
+        """Read on there."""
+        place, number = place_in(at, 2)
+        self._lines.go_to(place, number)
 
 
 def choose(header: list[str]) -> tuple[str, list[str]]:

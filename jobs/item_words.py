@@ -1,0 +1,41 @@
+"""What people call the items of a kind, how one stands, and what it means to do one once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemWords:
+    """The words of a kind; those it leaves out fit any."""
+
+    one: str = "item"
+    many: str = "items"
+    states: Mapping[str, str] = field(default_factory=dict)
+    """By an item's state, where the ledger's word is not theirs: `done` mails are sent."""
+    doubt: str = "whether the work was done"
+    """What nobody knows of an uncertain one."""
+    again: str = "Do again"
+    again_risk: str = "What was done already is done twice."
+    leave_risk: str = "What was not done stays undone."
+    returned: str = ""
+    """What one is called about which a report came back; empty where none can."""
+    reference: str = ""
+    """What others know one by: a mail's Message-ID; empty where there is nothing."""
+    reference_of: Callable[[UUID, int, Any], str] | None = None
+    """The reference of an item, by its job, its id and what it was given."""
+
+    def state(self, state: str) -> str:
+        """What they call an item that stands so."""
+        return self.states.get(state, state)
+
+    def known_as(self, job: UUID, item: int, given: Any) -> str:
+        """What others know that item by; empty for nothing."""
+        return self.reference_of(job, item, given) if self.reference_of else ""
+
+    def count(self, number: int) -> str:
+        """So many of them."""
+        return f"{number:,} {self.one if number == 1 else self.many}"
