@@ -46,7 +46,7 @@ IS_HELD = f"WITH {HELD} SELECT 1 FROM held"  # noqa: S608 - our own text
 TAKE_OVER = f"""
 WITH {HELD}
 UPDATE millrace_item i
-SET state = %(state)s, attempt = %(attempt)s,
+SET state = %(state)s, attempt = %(attempt)s, moved_at = statement_timestamp(),
     detail = coalesce(i.detail, '{{}}') || jsonb_build_object('uncertain', i.attempt)
 FROM held WHERE i.job_id = held.id AND i.state = 'doing' AND i.attempt <> %(attempt)s
 """  # noqa: S608
@@ -63,7 +63,8 @@ WITH {HELD}, next AS (
     WHERE i.job_id = held.id AND i.state = 'pending' AND (%(key)s::text IS NULL OR i.key = %(key)s)
     ORDER BY i.id LIMIT %(limit)s FOR UPDATE OF i
 )
-UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, held_by = NULL, due = NULL
+UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, held_by = NULL, due = NULL,
+    moved_at = statement_timestamp()
 FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text, i.given::text
 """  # noqa: S608
 # No plan may depend on what is known of the table: just after 300,000 were declared that is nothing, and all
@@ -81,7 +82,7 @@ STEP = """
 EXCHANGE = f"""
 WITH RECURSIVE {HELD}, ended AS (
     UPDATE millrace_item i
-    SET state = new.state, detail = coalesce(new.detail::jsonb, i.detail)
+    SET state = new.state, moved_at = statement_timestamp(), detail = coalesce(new.detail::jsonb, i.detail)
     FROM held, unnest(%(ids)s::bigint[], %(states)s::text[], %(details)s::text[]) AS new (id, state, detail)
     WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doing'
       AND i.attempt = %(attempt)s
@@ -91,7 +92,7 @@ WITH RECURSIVE {HELD}, ended AS (
     UNION ALL
     SELECT {STEP.format(after="next.id")}, place + 1 FROM next WHERE id IS NOT NULL AND place < %(limit)s
 ), begun AS (
-    UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s
+    UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, moved_at = statement_timestamp()
     FROM next WHERE i.id = next.id AND i.state || '' = 'pending' RETURNING i.id, i.key, i.detail, i.given
 )
 SELECT 'ended', count(*), NULL, NULL, NULL FROM ended
@@ -101,7 +102,7 @@ UNION ALL SELECT 'begun', id, key, detail::text, given::text FROM begun
 HOLD = f"""
 WITH {HELD}
 UPDATE millrace_item i
-SET state = 'pending', held_by = new.held_by,
+SET state = 'pending', held_by = new.held_by, moved_at = statement_timestamp(),
     due = statement_timestamp() + make_interval(secs => new.seconds),
     detail = coalesce(new.detail::jsonb, i.detail)
 FROM held, unnest(%(ids)s::bigint[], %(keys)s::text[], %(seconds)s::float8[], %(details)s::text[])
@@ -117,7 +118,8 @@ WITH {HELD}, next AS (
       AND (%(early)s OR i.due <= clock_timestamp())
     ORDER BY i.due, i.id LIMIT %(limit)s FOR UPDATE OF i
 )
-UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, held_by = NULL, due = NULL
+UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, held_by = NULL, due = NULL,
+    moved_at = statement_timestamp()
 FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text, i.given::text
 """  # noqa: S608
 LINES = """
@@ -131,18 +133,21 @@ FROM millrace_item WHERE job_id = %(job)s AND held_by = %(key)s AND state = 'pen
 SETTLE = f"""
 WITH {HELD}
 UPDATE millrace_item i
-SET state = %(state)s, attempt = %(attempt)s, detail = coalesce(%(detail)s::jsonb, i.detail)
+SET state = %(state)s, attempt = %(attempt)s, moved_at = statement_timestamp(),
+    detail = coalesce(%(detail)s::jsonb, i.detail)
 FROM held WHERE i.job_id = held.id AND i.key = %(key)s AND i.state IN ('pending', 'doing') RETURNING i.id
 """  # noqa: S608
 REOPEN = f"""
 WITH {HELD}
-UPDATE millrace_item i SET state = 'pending', detail = NULL, held_by = NULL, due = NULL
+UPDATE millrace_item i SET state = 'pending', detail = NULL, held_by = NULL, due = NULL,
+    moved_at = statement_timestamp()
 FROM held WHERE i.job_id = held.id AND i.state <> 'pending' AND i.attempt <> %(attempt)s
 """  # noqa: S608
 COUNT = "SELECT state, count(*) FROM millrace_item WHERE job_id = %(job)s GROUP BY state"
 STATE = "SELECT state FROM millrace_item WHERE job_id = %(job)s AND key = %(key)s"
 LEAVE = """
-UPDATE millrace_item SET state = 'uncertain' WHERE job_id = ANY(%(jobs)s::uuid[]) AND state = 'doing'
+UPDATE millrace_item SET state = 'uncertain', moved_at = statement_timestamp()
+WHERE job_id = ANY(%(jobs)s::uuid[]) AND state = 'doing'
 """
 WITHDRAW = "DELETE FROM millrace_item WHERE job_id = ANY(%(jobs)s::uuid[]) AND state = 'pending'"
 

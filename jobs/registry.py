@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from jobs.errors import BadPayload, Problem, UnknownKind
 from jobs.finding import finding_text
+from jobs.item_words import ItemWords
 from jobs.limit import Limit
 from jobs.retry import Retry
 from jobs.review import OpenFile, Review
@@ -68,7 +69,7 @@ class Kind:
     items: Callable[[Any], Iterable[str | Declared]] | None
     entries: Callable[[Any, OpenFile], Iterable[Declared]] | None = None
     review: Review | None = None
-    item_words: Mapping[str, str] = field(default_factory=dict)
+    item_words: ItemWords = field(default_factory=ItemWords)
     limits: Sequence[Limit] = ()
     is_listed: bool = True
     is_inner: bool = False
@@ -190,7 +191,7 @@ def job_kind(
     items: Callable[[P], Iterable[str | Declared]] | None = None,
     entries: Callable[[P, OpenFile], Iterable[Declared]] | None = None,
     review: Review | None = None,
-    item_words: Mapping[str, str] | None = None,
+    item_words: ItemWords | None = None,
     limits: Sequence[Limit] = (),
     is_listed: bool = True,
     is_inner: bool = False,
@@ -205,7 +206,7 @@ def job_kind(
     each with what doing it needs to know if that is more (`Declared`); `entries` does so from a file of the
     payload, in a stream, and raises BadPayload if that does not fit: then there is no job. `review` lets a
     person check such a file before it is submitted, and see what one of it would get. `item_words` say what
-    people call an item's state where the ledger's word is not theirs (`done` mails are sent).
+    people call its items, and how they stand, where the ledger's words are not theirs (done mails are sent).
     `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py). A kind
     that is not listed is asked for by code alone: no door offers it, or accepts it. One that is inner is not
     listed either, and serves other jobs: lists of jobs leave its jobs out unless the filter names them.
@@ -221,7 +222,7 @@ def job_kind(
                 name=name, title=title, payload=payload, run=run, example=example, queue=queue,
                 timeout=timeout, retry=retry or Retry(), worker_deaths=worker_deaths, batch=batch,
                 public=public, policy=policy, form=form, thanks=thanks, items=items, entries=entries,
-                review=review, item_words=item_words or {}, limits=tuple(limits),
+                review=review, item_words=item_words or ItemWords(), limits=tuple(limits),
                 is_listed=is_listed and not is_inner, is_inner=is_inner,
                 module=run.__module__,
             )

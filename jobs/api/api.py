@@ -14,11 +14,13 @@ from jobs.api import (
     bounces,
     export,
     files,
+    items,
     jobs,
     kinds,
     me,
     queues,
     schedules,
+    sheets,
     story,
     suppressions,
     tokens,
@@ -51,8 +53,8 @@ api = Door(
     docs_url=None,
 )
 ROOMS = (
-    jobs, acts, story, export, batches, uploads, files, kinds, queues, schedules, tokens, webhooks,
-    suppressions, bounces, me,
+    jobs, acts, story, items, export, batches, uploads, files, kinds, queues, schedules, tokens, webhooks,
+    sheets, suppressions, bounces, me,
 )  # fmt: skip
 for room in ROOMS:
     api.add_router("", room.router)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from itertools import chain
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router
 from ninja.params.functions import Query
 
 from jobs.api.auth import READ
+from jobs.download import download
 from jobs.owners import visible_jobs
 from jobs.search import search
 from jobs.search.export import MEDIA_TYPE, as_lines, chunks
@@ -40,15 +37,4 @@ def export(
     found = chunks(jobs.filter(id__lt=after) if after else jobs, of=wanted.text)
     first = next(found, [])  # what is wrong is a problem; later there is only breaking off
     lines = map(as_lines, chain([first], found))
-    body = later(lines) if isinstance(request, ASGIRequest) else lines
-    answered = StreamingHttpResponse(body, content_type=MEDIA_TYPE)
-    answered["Cache-Control"] = "private, no-store"
-    answered["Content-Disposition"] = 'attachment; filename="jobs.jsonl"'
-    return answered
-
-
-async def later(lines: Iterator[str]) -> AsyncIterator[str]:
-    """The same for an asynchronous server: each look for more is made in the request's thread."""
-    more = sync_to_async(partial(next, lines, None))
-    while (text := await more()) is not None:
-        yield text
+    return download(request, lines, name="jobs.jsonl", media_type=MEDIA_TYPE)

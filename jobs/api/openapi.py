@@ -67,7 +67,7 @@ PROBLEM: Described = {
         },
     },
 }
-BYTES = {"get_file": "*/*", "export": JSON_LINES}
+BYTES = {"get_file": "*/*", "export": JSON_LINES, "export_suppressions": "text/csv"}
 """The operations that answer with something else than JSON."""
 STREAM: Described = {
     "schema": {

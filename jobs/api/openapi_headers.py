@@ -57,11 +57,13 @@ OF_JOB = ("ETag", "Link", "Retry-After")
 OF_OPERATION: dict[tuple[str, int], tuple[str, ...]] = {
     ("list_jobs", 200): ("Link",),
     ("get_log", 200): ("Link",),
+    ("get_items", 200): ("Link",),
     ("list_suppressions", 200): ("Link",),
     ("export", 200): ("Content-Disposition",),
+    ("export_suppressions", 200): ("Content-Disposition",),
     ("get_file", 200): ("Content-Disposition", "ETag"),
 }
-DRAWS = {"submit", "submit_batch", "rerun", "retry", "upload", "get_job", "get_events"}
+DRAWS = {"submit", "submit_batch", "rerun", "retry", "decide", "upload", "get_job", "get_events"}
 """The operations that draw from a limit, always or when they wait or stream."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 Described = dict[str, Any]
 
-OF_JOB = ("get_job", "change", "cancel", "rerun", "retry", "get_result", "get_log", "get_events")
+OF_JOB = ("get_job", "change", "cancel", "rerun", "retry", "get_result", "get_log", "get_events", "get_items")
 OF_SCHEDULE = ("get_schedule", "put_schedule", "enable_schedule", "disable_schedule", "remove_schedule")
 OF_WEBHOOK = (
     "get_webhook", "put_webhook", "enable", "disable", "rotate", "test", "replay", "list_deliveries",

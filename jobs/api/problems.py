@@ -165,6 +165,11 @@ CATALOGUE: dict[str, About] = {
         "It is none, returns nothing of the mail, or is about no mail of ours: `detail` says which. Sending"
         " it again will not help.",
     ),
+    "bad_sheet": About(
+        422,
+        "This file is no list of suppressions",
+        "It is no CSV in UTF-8, or too long: `detail` says which, and where. Nothing was added.",
+    ),
     "key_reused": About(
         422,
         "This idempotency key was used for something else",

@@ -6,12 +6,14 @@ noted with each, so that it is taken once. Done again means a new job with these
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from jobs import events
 from jobs.database import DJANGO, Database, Row
 from jobs.errors import NotPossible
+from jobs.items import HIGHEST_ID
 from jobs.lifecycle.submit import submit_job
 from jobs.states import State
 
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
 LOCK = """
 SELECT 1 FROM millrace_job WHERE id = %(job)s AND state IN ('succeeded', 'failed', 'cancelled') FOR UPDATE
 """
-OPEN = "i.job_id = %(job)s AND i.state = 'uncertain' AND NOT coalesce(i.detail, '{}') ? 'decided'"
+OPEN = """i.job_id = %(job)s AND i.state = 'uncertain' AND NOT coalesce(i.detail, '{}') ? 'decided'
+      AND (%(items)s::bigint[] IS NULL OR i.id = ANY(%(items)s::bigint[]))"""
 COUNT = f"SELECT count(*) FROM millrace_item i WHERE {OPEN}"  # noqa: S608 - our own text
 LEAVE = f"""
 UPDATE millrace_item i SET detail = coalesce(i.detail, '{{}}') || '{{"decided": "left"}}' WHERE {OPEN}
 RETURNING i.id
 """  # noqa: S608
-# The new item knows which one it repeats, so that a mail can go out under the same Message-ID.
+# The new item knows which one was the first, so that a mail goes out under the Message-ID it had.
 TAKE = f"""
 WITH taken AS (
     UPDATE millrace_item i
@@ -38,41 +41,57 @@ WITH taken AS (
 )
 INSERT INTO millrace_item (job_id, key, state, given)
 SELECT %(new)s::uuid, key, 'pending',
-       coalesce(given, '{{}}') || jsonb_build_object('again_of', jsonb_build_array(%(job)s::text, id))
+       jsonb_build_object('again_of', jsonb_build_array(%(job)s::text, id)) || coalesce(given, '{{}}')
 FROM taken ORDER BY id RETURNING id
 """  # noqa: S608
 
 
 def count_undecided(job: UUID, *, db: Database = DJANGO) -> int:
     """How many items of a job wait for a person's decision."""
-    return int(db.rows(COUNT, {"job": job})[0][0])
+    return int(db.rows(COUNT, {"job": job, "items": None})[0][0])
 
 
-def leave_as_they_are(job: Job, *, actor: str, db: Database = DJANGO) -> int:
-    """Decide that nothing more is done about them; how many there were. Raises NotPossible."""
+def leave_as_they_are(
+    job: Job, *, actor: str, items: Sequence[int] | None = None, db: Database = DJANGO
+) -> int:
+    """Decide that nothing more is done about them, or about these alone; how many. Raises NotPossible."""
     with db.atomic():
         lock_ended(job, db)
-        count = len(db.rows(LEAVE, {"job": job.id}))
+        count = len(db.rows(LEAVE, {"job": job.id, "items": chosen(items)}))
         if not count:
             raise NotPossible("Nothing is undecided here: somebody may have been faster.")
         events.record([(job.id, "left", job.attempt, actor, f"{count} uncertain")], db=db)
     return count
 
 
-def do_again(job: Job, *, owner: AbstractBaseUser, actor: str, door: str, db: Database = DJANGO) -> UUID:
-    """Decide that they are done again: the id of the new job. Raises NotPossible, or like submit_job."""
+def do_again(
+    job: Job,
+    *,
+    owner: AbstractBaseUser,
+    actor: str,
+    door: str,
+    items: Sequence[int] | None = None,
+    db: Database = DJANGO,
+) -> UUID:
+    """Decide that they, or these alone, are done again; the new job. Raises NotPossible, or as submit_job."""
     with db.atomic():
         lock_ended(job, db)
         taken: list[Row] = []
+        asked = {"job": job.id, "items": chosen(items)}
         new = submit_job(
             job.kind, job.payload, owner=owner, group=job.group, queue=job.queue, priority=job.priority,
             door=door, rerun_of=job.id, db=db,
-            own_items=lambda new: taken.extend(db.rows(TAKE, {"job": job.id, "new": new})),
+            own_items=lambda new: taken.extend(db.rows(TAKE, asked | {"new": new})),
         ).id  # fmt: skip
         if not taken:
             raise NotPossible("Nothing is undecided here: somebody may have been faster.")
         events.record([(job.id, "again", job.attempt, actor, f"{len(taken)} uncertain, as job {new}")], db=db)
     return new
+
+
+def chosen(items: Sequence[int] | None) -> list[int] | None:
+    """What PostgreSQL can compare with an id."""
+    return None if items is None else [item for item in items if 0 < item <= HIGHEST_ID]
 
 
 def lock_ended(job: Job, db: Database) -> None:

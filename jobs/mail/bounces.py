@@ -42,7 +42,8 @@ VALUES (%(id)s, %(identity)s, %(key)s, %(job)s, %(action)s, %(status)s, %(words)
 ON CONFLICT (identity, key) DO NOTHING RETURNING id
 """
 NOTE = """
-UPDATE millrace_item SET detail = coalesce(detail, '{}') || jsonb_build_object('report', %(note)s::jsonb)
+UPDATE millrace_item SET detail = coalesce(detail, '{}') || jsonb_build_object(
+       'report', %(note)s::jsonb || jsonb_build_object('at', statement_timestamp() AT TIME ZONE 'UTC'))
  WHERE id = %(item)s AND (detail IS NULL OR jsonb_typeof(detail) = 'object')
 """
 ENDED = frozenset({Action.FAILED, Action.COMPLAINED})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -19,6 +20,7 @@ from jobs.text import storable
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
+AT_ONCE = 2_000
 IN_FORCE = Q(expires_at=None) | Q(expires_at__gt=Now())
 
 
@@ -60,6 +62,15 @@ def wanted_suppressions(user: User | AnonymousUser, wanted: Wanted) -> QuerySet[
     if wanted.owner:
         rows = rows.filter(**{f"owner__{get_user_model().USERNAME_FIELD}": storable(wanted.owner)})
     return rows
+
+
+def each_suppression(user: User | AnonymousUser, wanted: Wanted) -> Iterator[Suppression]:
+    """All that fit, the newest first, read some at a time: no transaction and no cursor stays open."""
+    rows = wanted_suppressions(user, wanted).order_by("-id")
+    chunk = list(rows[:AT_ONCE])
+    while chunk:
+        yield from chunk
+        chunk = list(rows.filter(id__lt=chunk[-1].id)[:AT_ONCE]) if len(chunk) == AT_ONCE else []
 
 
 def page_of_suppressions(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.utils.dateparse import parse_datetime
 
 from jobs.cells import bare, harmless
+from jobs.download import csv_lines
 from jobs.errors import Refusal
 from jobs.mail.address import read_address
 from jobs.mail.suppression import Entry
@@ -45,11 +46,8 @@ class Sheet(NamedTuple):
 
 
 def write_lines(rows: Iterable[Suppression]) -> Iterator[str]:
-    """The whole list, a line at a time."""
-    yield _line(COLUMNS)
-    for row in rows:
-        ends = row.expires_at.isoformat() if row.expires_at else ""
-        yield _line([harmless(row.address), row.reason, harmless(row.note), ends, row.created_at.isoformat()])
+    """The whole list, some lines at a time."""
+    return csv_lines(COLUMNS, map(_cells, rows))
 
 
 def read_sheet(raw: bytes) -> Sheet:
@@ -128,7 +126,6 @@ def _time(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _line(cells: Iterable[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(cells)
-    return out.getvalue()
+def _cells(row: Suppression) -> list[str]:
+    ends = row.expires_at.isoformat() if row.expires_at else ""
+    return [harmless(row.address), row.reason, harmless(row.note), ends, row.created_at.isoformat()]

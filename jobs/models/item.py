@@ -21,6 +21,9 @@ class Item(models.Model):
     detail = models.JSONField(null=True)
     held_by = models.TextField(null=True, help_text="What a pending one waits for; empty = its turn alone.")
     due = models.DateTimeField(null=True, help_text="When one that is held may be tried again.")
+    moved_at = models.DateTimeField(
+        null=True, help_text="When it came into its state; empty: it never moved."
+    )
 
     class Meta:
         db_table = "millrace_item"
@@ -39,6 +42,12 @@ class Item(models.Model):
                 fields=["job", "held_by", "due", "id"],
                 name="millrace_item_held",
                 condition=Q(held_by__isnull=False),
+            ),
+            # Not all of them: who is sent to, as nearly everybody is, costs no entry.
+            models.Index(
+                fields=["job", "state", "key"],
+                name="millrace_item_rare",
+                condition=Q(state__in=["failed", "skipped", "uncertain"]),
             ),
         ]
 

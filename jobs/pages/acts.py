@@ -11,7 +11,6 @@ from django.views.decorators.http import require_POST
 
 from jobs.errors import Refusal
 from jobs.idempotency import Key
-from jobs.lifecycle.again import do_again, leave_as_they_are
 from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.rerun import rerun_job
 from jobs.lifecycle.retry import retry_jobs
@@ -67,35 +66,6 @@ def rerun(request: HttpRequest, id: UUID) -> HttpResponse:
         return redirect("job", job.id)
     messages.success(request, "This is a new job with the same payload.", fail_silently=True)
     return redirect("job", submitted.id)
-
-
-@require_POST
-@signed_in
-def again(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Do once more what nobody knows to have happened, as a new job."""
-    job = own_job(request.user, id)
-    must_submit(request.user)
-    try:
-        new = do_again(job, owner=request.user, actor=request.user.get_username(), door="web")  # type: ignore[arg-type]
-    except Refusal as refusal:
-        messages.warning(request, str(refusal), fail_silently=True)
-        return redirect("job", job.id)
-    messages.success(request, "This is a new job for the undecided ones alone.", fail_silently=True)
-    return redirect("job", new)
-
-
-@require_POST
-@signed_in
-def leave(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Leave as it is what nobody knows to have happened."""
-    job = own_job(request.user, id)
-    try:
-        count = leave_as_they_are(job, actor=request.user.get_username())
-    except Refusal as refusal:
-        messages.warning(request, str(refusal), fail_silently=True)
-    else:
-        messages.success(request, f"Left as they are: {count}.", fail_silently=True)
-    return redirect("job", job.id)
 
 
 def ended(job: Job) -> str:

@@ -43,7 +43,7 @@ class Variant(NamedTuple):
     """One of several texts: how many get it, and who is the first of them."""
 
     name: str
-    count: int
+    number: int
     place: int
 
 

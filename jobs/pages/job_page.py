@@ -13,9 +13,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from jobs import handoff, items, results
+from jobs import handoff, results
 from jobs.artifacts import make_link
 from jobs.database import DJANGO
+from jobs.item_words import ItemWords
 from jobs.lifecycle import again
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
@@ -23,11 +24,12 @@ from jobs.models.worker import where
 from jobs.outbox import CARRIER
 from jobs.owners import can_act, can_operate, can_submit, find_job
 from jobs.pages.answers import page, signed_in
+from jobs.pages.counted import counts_of
 from jobs.pages.files import IMAGES, SHOWN
 from jobs.pages.timeline import timeline
-from jobs.registry import KINDS, Kind
+from jobs.registry import KINDS
 from jobs.room import FULL_SECONDS
-from jobs.states import REOPENABLE, ItemState, State
+from jobs.states import REOPENABLE, State
 
 LOG_LINES = 200
 """How many of the newest lines the page shows; the rest is one click away."""
@@ -87,8 +89,10 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
     progress = Progress.objects.filter(job=job, attempt=job.attempt).first()
     waiting = waiting_reasons([job.id]).get(job.id)
     asked_by = asked_by_whom(job)
-    ledger = [(state, number) for state, number in items.counts(job.id).items() if number]
+    ledger = [(state, number) for state, number in counts_of(job).items() if number]
     kind = KINDS.get(job.kind)
+    words = kind.item_words if kind else ItemWords()
+    undecided = again.count_undecided(job.id) if job.is_final and ledger else 0
     found: dict[str, Any] = {
         "section": "jobs",
         "job": job,
@@ -105,8 +109,10 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "where": where(job.holder) if job.holder and can_operate(request.user) else "",
         "lines": lines[:LOG_LINES][::-1],
         "has_more_lines": len(lines) > LOG_LINES,
-        "ledger": [(state, number, worded(kind, state)) for state, number in ledger],
-        "undecided": again.count_undecided(job.id) if job.is_final and ledger else 0,
+        "ledger": [(state, number, words.state(state)) for state, number in ledger],
+        "words": words,
+        "undecided": undecided,
+        "counted_undecided": words.count(undecided),
         "accepted": sum(number for _, number in ledger),
         "payload": pretty(job.payload),
         # A trace shows code, and whatever an exception quoted: that is for who operates it.
@@ -118,11 +124,6 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "endpoint": job.payload.get("webhook") if job.kind == CARRIER else None,
     }
     return found | acts(request, job) | {"seen": mark(found)}
-
-
-def worded(kind: Kind | None, state: ItemState) -> str:
-    """What people call an item that stands so."""
-    return kind.item_words.get(state.value, state.value) if kind else state.value
 
 
 def acts(request: HttpRequest, job: Job) -> dict[str, bool]:

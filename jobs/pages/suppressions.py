@@ -16,9 +16,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from jobs.download import download
 from jobs.errors import BadCursor, NotAllowed
 from jobs.mail.address import read_address
-from jobs.mail.listing import Wanted, find_suppression, page_of_suppressions, wanted_suppressions
+from jobs.mail.listing import Wanted, each_suppression, find_suppression, page_of_suppressions
 from jobs.mail.sheet import MOST_BYTES, BadSheet, Sheet, read_sheet, write_lines
 from jobs.mail.suppression import NOTE_CHARACTERS, Entry, lift, suppress
 from jobs.models import Suppression
@@ -152,13 +153,9 @@ def suppression_lift(request: HttpRequest, id: UUID) -> HttpResponse:
 @signed_in
 def suppressions_export(request: HttpRequest) -> StreamingHttpResponse:
     """Every one that fits the search, as CSV."""
-    rows = wanted_suppressions(request.user, wanted_by(request)).order_by("-id")
-    answered = StreamingHttpResponse(
-        write_lines(rows.iterator(chunk_size=2_000)), content_type="text/csv; charset=utf-8"
+    return download(
+        request, write_lines(each_suppression(request.user, wanted_by(request))), name="suppressions.csv"
     )
-    answered["Content-Disposition"] = 'attachment; filename="suppressions.csv"'
-    answered["Cache-Control"] = "private, no-store"
-    return answered
 
 
 def answer(

@@ -123,6 +123,12 @@ def ticks(text: str) -> SafeString:
 
 
 @register.filter
+def lower_first(text: str) -> str:
+    """A sentence that goes on behind another word."""
+    return text[:1].lower() + text[1:]
+
+
+@register.filter
 def is_optional(field: BoundField) -> bool:
     """Whether an empty answer is fine, and the box is not filled in already."""
     return not field.field.required and field.field.initial in (None, "", [], {})

@@ -36,6 +36,8 @@ FILE = object()
 """An upload, in place of a body."""
 MESSAGE = object()
 """A report about Alice's mail."""
+SHEET = object()
+"""A file of addresses."""
 ASKED: dict[str, Ask] = {
     "submit": Ask("post", "/jobs", JOB),
     "submit_batch": Ask("post", "/jobs/batch", {"jobs": [JOB]}),
@@ -48,6 +50,8 @@ ASKED: dict[str, Ask] = {
     "rerun": Ask("post", "/jobs/{job}/rerun", {}),
     "get_result": Ask("get", "/jobs/{job}/result"),
     "get_log": Ask("get", "/jobs/{job}/log"),
+    "get_items": Ask("get", "/jobs/{job}/items"),
+    "decide": Ask("post", "/jobs/{job}/decide", {"act": "leave"}),
     "get_events": Ask("get", "/jobs/{job}/events"),
     "upload": Ask("post", "/uploads", FILE),
     "get_upload": Ask("get", "/uploads/{file}"),
@@ -86,6 +90,8 @@ ASKED: dict[str, Ask] = {
     "add_suppressions": Ask("post", "/suppressions", {"addresses": ["eve@example.org"]}),
     "lift_suppressions": Ask("post", "/suppressions/lift", {"addresses": ["eve@example.org"]}),
     "look_up_suppressions": Ask("post", "/suppressions/look-up", {"addresses": ["eve@example.org"]}),
+    "export_suppressions": Ask("get", "/suppressions/export"),
+    "import_suppressions": Ask("post", "/suppressions/import", SHEET),
     "get_suppression": Ask("get", "/suppressions/{suppression}"),
     "remove_suppression": Ask("delete", "/suppressions/{suppression}"),
     "take_bounce": Ask("post", "/bounces", MESSAGE),

@@ -38,6 +38,18 @@ def write_message(context: Any, value: Any) -> Any:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
+@schemathesis.serializer("text/csv")
+def write_sheet(context: Any, value: Any) -> Any:
+    """A file goes as it is."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
+@schemathesis.deserializer("text/csv")
+def read_sheet(context: Any, response: Any) -> Any:
+    """An export: its lines."""
+    return response.content.decode().splitlines()
+
+
 @schemathesis.hook
 def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     """Learn which fields name files."""
@@ -144,6 +156,11 @@ def mend_addresses(case: Any) -> None:
         case.body["addresses"] = [f"{uuid.uuid4()}@example.org" for _ in case.body["addresses"][:3]]
 
 
+def mend_sheet(case: Any) -> None:
+    """What is CSV, has rules of its own."""
+    case.body = f"address\n{uuid.uuid4()}@example.org\nnobody\n"
+
+
 MEND: dict[str, Callable[[Any], None]] = {
     "submit": mend_submit,
     "rerun": mend_again,
@@ -151,6 +168,7 @@ MEND: dict[str, Callable[[Any], None]] = {
     "submit_batch": mend_batch,
     "add_suppressions": mend_addresses,
     "list_suppressions": mend_list,
+    "import_suppressions": mend_sheet,
     "add_token": mend_token,
     "list_deliveries": mend_list,
     "list_jobs": mend_list,

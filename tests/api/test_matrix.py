@@ -32,6 +32,7 @@ from tests.api.matrix import (
     PLAIN,
     READER,
     ROLES,
+    SHEET,
     STRANGER,
     WORDS,
     Ask,
@@ -82,6 +83,7 @@ def things(submitter, frame, inbox) -> dict[str, str]:
     Artifact.objects.filter(pk=file.pk).update(job=failed)
     webhook = make_endpoint(inbox.url, submitter)
     mailed = Item.objects.create(job=failed, key="ada@example.org", state="done")
+    Item.objects.create(job=failed, key="quince@example.org", state="uncertain")
     return {
         "job": str(failed.id),
         "waiting": str(make_job("queued", **shared).id),
@@ -109,13 +111,15 @@ def things(submitter, frame, inbox) -> dict[str, str]:
 def ask(client: Client, asked: Ask, things: dict[str, str]) -> tuple[int, str]:
     """Status and text of the answer; what it changed is undone."""
     path = BASE + asked.path.format(**things)
-    is_json = asked.body not in (FILE, MESSAGE)
+    is_json = asked.body not in (FILE, MESSAGE, SHEET)
     body = json.dumps(asked.body).replace("{url}", things["url"]) if is_json else None
     with transaction.atomic():
         if asked.body is FILE:
             answer = client.post(path, {"file": io.BytesIO(b"words")}, headers=asked.headers)
         elif asked.body is MESSAGE:
             answer = client.post(path, things["message"], content_type="message/rfc822")
+        elif asked.body is SHEET:
+            answer = client.post(path, "eve@example.org\n", content_type="text/csv")
         elif asked.body is None:
             answer = getattr(client, asked.method)(path, headers=asked.headers)
         else:

@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from jobs.api.openapi import OPERATIONS, description
 from tests.api.conftest import BASE, post
-from tests.api.matrix import ASKED, FILE, MESSAGE, OPERATOR
+from tests.api.matrix import ASKED, FILE, MESSAGE, OPERATOR, SHEET
 from tests.api.test_change import patch, tag_of
 from tests.api.test_matrix import inbox, programs, set_conf, things
 from tests.factories import make_job
@@ -91,6 +91,8 @@ def test_every_header_of_a_good_answer_is_described(document, programs, things, 
         answer = client.post(path, {"file": io.BytesIO(b"words")})
     elif asked.body is MESSAGE:
         answer = client.post(path, things["message"], content_type="message/rfc822")
+    elif asked.body is SHEET:
+        answer = client.post(path, "eve@example.org\n", content_type="text/csv")
     else:
         body = json.dumps(asked.body).replace("{url}", things["url"]) if asked.body is not None else ""
         answer = client.generic(

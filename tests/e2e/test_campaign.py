@@ -68,17 +68,74 @@ def test_every_bad_line_is_shown_and_can_be_had_as_a_file(visit, submitter, tmp_
     assert not Job.objects.exists()
 
 
+def test_who_goes_back_loses_nothing_that_was_written(visit, submitter, tmp_path, files):
+    page = visit(submitter).page
+    fill_in(page, tmp_path, BAD, html=HTML)
+    page.get_by_role("link", name="Back to the form").click()
+
+    expect(page.locator("[name=subject]")).to_have_value("Your flour is ready, {{ name }}")
+    expect(page.locator("[name=html]")).to_have_value(HTML)
+    expect(page.locator(".kept")).to_contain_text("guests.csv")
+    (tmp_path / "mended.csv").write_text(GOOD)
+    page.locator("[name=file]").set_input_files(tmp_path / "mended.csv")
+    page.get_by_role("button", name="Check and preview").click()
+    page.wait_for_url("**/drafts/*")
+    page.get_by_role("link", name="Back to the form").click()
+    page.locator("[name=subject]").fill("Flour, {{ name }}")
+    page.get_by_role("button", name="Check and preview").click()
+    page.wait_for_url("**/drafts/*")
+
+    expect(page.locator(".sample")).to_contain_text("Flour, Ada Lovelace")
+    expect(page.get_by_role("button", name="Send to 2")).to_be_visible()
+
+
+def test_somebody_is_found_and_the_next_one_too(visit, submitter, tmp_path, files):
+    page = visit(submitter).page
+    fill_in(page, tmp_path, GOOD + "cyd@example.org;Cyd;de;1\n")
+    page.get_by_role("searchbox").fill("C")
+    page.get_by_role("searchbox").press("Enter")
+    expect(page.locator(".sample")).to_contain_text("Ada Lovelace <ada@example.org>")
+    page.get_by_role("button", name="Find next").click()
+    expect(page.locator(".sample")).to_contain_text("Cyd <cyd@example.org>")
+
+
 def test_the_uncertain_ones_are_decided_about(visit, submitter):
     page = visit(submitter).page
     page.goto(f"/jobs/{decided(submitter).id}")
     for words in ("5 sent", "1 suppressed", "1 failed", "2 uncertain", "9 accepted"):
         expect(page.locator("#live")).to_contain_text(words)
 
-    page.get_by_role("button", name="Leave as they are").click()
+    page.get_by_role("link", name="Leave as they are").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Leave 2 recipients as they are?")
+    assert not Item.objects.filter(detail__has_key="decided").exists()
+    page.get_by_role("button", name="Leave them as they are").click()
 
-    expect(page.get_by_text("Left as they are: 2.")).to_be_visible()
-    expect(page.get_by_role("button", name="Do again")).to_have_count(0)
+    expect(page.get_by_text("Left as they are: 2 recipients.")).to_be_visible()
+    expect(page.get_by_role("link", name="Send again")).to_have_count(0)
     assert Item.objects.filter(state=ItemState.UNCERTAIN).count() == 2
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with-script", "without"])
+def test_the_chosen_ones_are_decided_about(visit, submitter, script):
+    page = visit(submitter, script=script).page
+    page.goto(f"/jobs/{decided(submitter).id}/items?state=uncertain")
+    expect(page.get_by_label("All on this page")).to_be_visible(visible=script)
+    page.get_by_label("Choose guest7@example.org").check()
+    page.get_by_role("button", name="Leave chosen").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Leave 1 recipient as it is?")
+    page.get_by_role("button", name="Leave it as it is").click()
+
+    expect(page.get_by_text("Left as they are: 1 recipient.")).to_be_visible()
+    assert [item.key for item in Item.objects.filter(detail__decided="left")] == ["guest7@example.org"]
+
+
+def test_all_on_a_page_are_chosen_at_once(visit, submitter):
+    page = visit(submitter).page
+    page.goto(f"/jobs/{decided(submitter).id}/items?state=uncertain")
+    page.get_by_label("All on this page").check()
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(3)
+    page.get_by_label("Choose guest7@example.org").uncheck()
+    expect(page.get_by_label("All on this page")).not_to_be_checked()
 
 
 @pytest.mark.parametrize("width", [320, 390])
@@ -88,5 +145,7 @@ def test_nothing_is_wider_than_a_phone(visit, submitter, tmp_path, files, width)
     assert page.evaluate(WIDTH) <= 0
     fill_in(page, tmp_path, BAD, html=HTML)
     assert page.evaluate(WIDTH) <= 0
-    page.goto(f"/jobs/{decided(submitter).id}")
-    assert page.evaluate(WIDTH) <= 0
+    job = decided(submitter)
+    for place in ("", "/items", "/items?state=uncertain", "/decide?act=leave&all=1"):
+        page.goto(f"/jobs/{job.id}{place}")
+        assert page.evaluate(WIDTH) <= 0, place

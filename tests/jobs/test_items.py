@@ -1,6 +1,6 @@
 """The item ledger."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -53,6 +53,29 @@ def test_the_sum_of_all_states_is_what_was_accepted() -> None:
     assert (counts[ItemState.DONE], counts[ItemState.SKIPPED]) == (1, 1)
     assert (counts[ItemState.DOING], counts[ItemState.PENDING]) == (1, 1)
     assert Item.objects.get(key="a").detail == {"bytes": 3}
+
+
+def test_each_move_of_an_item_is_dated() -> None:
+    job = running_with("a", "b", "c")
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    Item.objects.update(moved_at=before)
+    ledger = make_context(job=job).items
+    first, _ = ledger.claim(2)
+    ledger.settle("b", ItemState.DONE)
+    ledger.exchange([Ended(first.id, ItemState.FAILED)], 1)
+
+    moved = dict(Item.objects.values_list("key", "moved_at"))
+
+    assert all(at > before for at in moved.values())
+    next_attempt(job).items.counts()
+    assert Item.objects.get(key="c").state == "uncertain"
+    assert Item.objects.get(key="c").moved_at > moved["c"]
+
+
+def test_an_item_that_never_moved_has_no_date() -> None:
+    running_with("a")
+
+    assert Item.objects.get().moved_at is None
 
 
 def test_what_a_dead_attempt_was_doing_is_uncertain() -> None:

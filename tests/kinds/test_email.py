@@ -10,10 +10,12 @@ from pytest_django import Settings
 from jobs import items
 from jobs.artifacts import store_upload
 from jobs.errors import BadPayload, Failed, Rejected
+from jobs.lifecycle.again import do_again
 from jobs.mail.message_ids import WHOLE_JOB, make_message_id
 from jobs.models import Item, Job
 from jobs.registry import KINDS, Kind
-from jobs.states import ItemState
+from jobs.states import ItemState, State
+from tests.factories import moved_to
 from tests.kinds.dying import Died, dies_after
 from tests.running import accept, lose, run
 from tests.smtp import Server
@@ -232,3 +234,21 @@ def test_a_button_needs_a_link(kind: Kind) -> None:
 )
 def test_domains_are_kept_as_mail_servers_know_them(kind: Kind, given: str, sent: str) -> None:
     assert kind.validate(letter(given, given)).to == [sent]  # type: ignore[attr-defined]
+
+
+def test_sent_again_it_keeps_its_message_id(kind: Kind, post: Server, alice: User) -> None:
+    job = accept(kind, letter(), alice)
+    Item.objects.filter(job=job).update(state="uncertain")
+    Job.objects.filter(pk=job.pk).update(
+        state="succeeded", holder=None, lease=None, **moved_to(State.SUCCEEDED)
+    )
+    new = do_again(Job.objects.get(pk=job.pk), owner=alice, actor="alice", door="web")
+    Job.objects.filter(pk=new).update(state="running", **moved_to(State.RUNNING))
+
+    result = run(kind, Job.objects.get(pk=new))
+
+    first = make_message_id(job.id, WHOLE_JOB, "localhost")
+    assert post.to("ada@example.org")["Message-ID"] == result.values["message_id"] == first
+    item = Item.objects.get(job=new)
+    assert kind.item_words.reference_of
+    assert kind.item_words.reference_of(new, item.id, item.given) == first

@@ -17,6 +17,7 @@ from jobs.errors import BadPayload
 from jobs.lifecycle.submit import submit_job
 from jobs.models import Job
 from jobs.registry import KINDS
+from jobs.review import Seen
 from tests.engines.mail.keys import DOMAIN, ask_dns, rsa_signer
 from tests.engines.mail.reading import file_name, read, shown
 from tests.running import accept, run
@@ -230,7 +231,7 @@ def test_the_pages_know_what_goes_with_a_mail(alice: User) -> None:
     payload = kind.validate(campaign(images=[logo], attachments=[handed_in(alice, "bill.pdf", PDF)]))
     assert kind.review
 
-    sample = kind.review.sample(payload, opener(payload), 1)
+    sample = kind.review.sample(payload, opener(payload), 1, Seen())
 
     assert sample
     assert f'src="cid:{logo.replace("-", "")}"' in sample.html

@@ -1,5 +1,6 @@
 """What reports do: believed about our mails alone, noted at their items, suppressing by the rule, once."""
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -51,7 +52,9 @@ def test_a_dead_address_is_suppressed_and_noted_at_its_item(sent: Campaign, alic
     assert (row.source, row.job) == ("report", sent.job.id)
     assert "User unknown" in row.note
     words = "550 5.1.1 <ada@example.org>: User unknown"
-    assert detail(sent.ada) == {"report": {"action": "failed", "status": "5.1.1", "words": words}}
+    noted = detail(sent.ada)["report"]
+    assert datetime.fromisoformat(noted.pop("at"))
+    assert noted == {"action": "failed", "status": "5.1.1", "words": words}
     assert sent.ada.state == "done"
 
 

@@ -44,7 +44,7 @@ class Words:
         said = f"{payload.greeting} {line.shown}"
         why = "has no greeting" if not payload.greeting else ""
         html = f"<b>{said}</b><script>1</script>"
-        return Sample(line.number, line.shown, said, said, html, why, line.variant)
+        return Sample(line.number, line.shown, said, said, html, why, variant=line.variant)
 
     def find(self, payload: Listed, open_file: OpenFile, text: str, after: int, seen: Seen) -> int | None:
         good = [line.shown for line in self.lines(payload, open_file) if not line.why]

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from pydantic import BaseModel
 
-from jobs.models import Item, Job
+from jobs.models import Job
 from tests.factories import give, make_artifact, make_group, make_job
 from tests.pages.conftest import at_the_door
 
@@ -145,47 +145,3 @@ def test_odd_keys_break_nothing(page, submitter):
     for key in ("\0", "x" * 10_000, "ä'\";"):
         assert page.post(f"/jobs/{job.id}/rerun", {"key": key}).status_code == 302
     assert make_artifact()
-
-
-def uncertain(owner, **fields):
-    job = make_job("succeeded", owner=owner, kind="test.form", payload={}, **fields)
-    Item.objects.create(job=job, key="ada", state="uncertain")
-    return job
-
-
-def test_the_uncertain_ones_are_done_again_as_a_new_job(page, submitter):
-    job = uncertain(submitter)
-    assert 'id="b-again"' in page.get(f"/jobs/{job.id}").content.decode()
-
-    said = act(page, job, "again")
-
-    new = Job.objects.get(rerun_of=job.id)
-    assert said == "This is a new job for the undecided ones alone."
-    assert [item.key for item in Item.objects.filter(job=new)] == ["ada"]
-    assert 'id="b-again"' not in page.get(f"/jobs/{job.id}").content.decode()
-
-
-def test_the_uncertain_ones_are_left_as_they_are_and_asked_about_no_more(page, submitter):
-    job = uncertain(submitter)
-
-    assert act(page, job, "leave") == "Left as they are: 1."
-    assert act(page, job, "leave").startswith("Nothing is undecided here")
-    assert act(page, job, "again").startswith("Nothing is undecided here")
-    assert 'id="b-leave"' not in page.get(f"/jobs/{job.id}").content.decode()
-
-
-def test_who_may_only_look_decides_nothing(bob, submitter):
-    job = uncertain(submitter, group=make_group())
-    browser = at_the_door(give(bob, "submit_job"))
-
-    answers = [browser.post(f"/jobs/{job.id}/{verb}") for verb in ("again", "leave")]
-
-    assert [answer.status_code for answer in answers] == [403, 403]
-    assert 'id="b-leave"' not in browser.get(f"/jobs/{job.id}").content.decode()
-    assert Job.objects.count() == 1
-
-
-def test_a_kind_says_what_its_items_states_are_called(page, submitter, declare):
-    declare(Payload, name="test.form", item_words={"uncertain": "in doubt"})
-
-    assert "<strong>1</strong> in doubt" in page.get(f"/jobs/{uncertain(submitter).id}").content.decode()

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from jobs.artifacts import make_link, store_upload
 from jobs.mail.unsubscribe import unsubscribe_link
-from jobs.models import Job, Suppression, Webhook, WebhookDelivery
+from jobs.models import Item, Job, Suppression, Webhook, WebhookDelivery
 from jobs.pages.draft import keep_draft
 from jobs.pages.public import make_token
 from jobs.pages.urls import urlpatterns
@@ -42,11 +42,12 @@ PAGES = {
     "job-live": ("get", "/jobs/{job}/live", IN, NOT, OK, OK, OK),
     "job-log": ("get", "/jobs/{job}/log", IN, NOT, OK, OK, OK),
     "job-events": ("get", "/jobs/{job}/events", IN, NOT, NONE, NONE, NONE),
+    "job-decide": ("get", "/jobs/{job}/decide?act=again&all=1", IN, NOT, NO, OK, OK),
     "job-cancel": ("post", "/jobs/{job}/cancel", IN, NOT, NO, DONE, DONE),
     "job-retry": ("post", "/jobs/{job}/retry", IN, NOT, NO, DONE, DONE),
     "job-rerun": ("post", "/jobs/{job}/rerun", IN, NOT, DONE, DONE, DONE),
-    "job-again": ("post", "/jobs/{job}/again", IN, NOT, NO, DONE, DONE),
-    "job-leave": ("post", "/jobs/{job}/leave", IN, NOT, NO, DONE, DONE),
+    "job-items": ("get", "/jobs/{job}/items", IN, NOT, OK, OK, OK),
+    "job-items-csv": ("get", "/jobs/{job}/items.csv", IN, NOT, OK, OK, OK),
     "artifact": ("get", "{file}", IN, NOT, OK, OK, OK),
     "queues": ("get", "/queues", IN, NOT, NOT, NOT, OK),
     "queue-pause": ("post", "/queues/default/pause", IN, NOT, NOT, NOT, DONE),
@@ -86,8 +87,9 @@ def objects(submitter: User, declare) -> dict[str, str]:
     declare(Payload, name="test.open", public=True)
     listed = declare(Listed, name="test.listed", review=Words())
     words = store_upload(io.BytesIO(HERS.encode()), name="words.txt", owner=submitter)
-    draft = keep_draft(listed, Listed(list=words.id), submitter)
+    draft = keep_draft(listed, Listed(list=words.id), {}, submitter)
     job = make_job("failed", kind="test.form", owner=submitter, group=make_group(), payload={"word": HERS})
+    Item.objects.create(job=job, key=HERS, state="uncertain")
     file = store_upload(io.BytesIO(HERS.encode()), name="in.txt", owner=submitter)
     file.job = job
     file.save()
@@ -166,6 +168,7 @@ def test_every_page_refuses_the_other_method(browsers, objects):
         "sign-in",
         "kind",
         "draft",
+        "job-decide",
         "public-kind",
         "unsubscribe",
         "suppressions",

@@ -22,6 +22,7 @@ from workers.context import Context
 from workers.engines.addresses import Address, HeaderText, check_text
 from workers.engines.campaign import CampaignReview, entries
 from workers.engines.enclosures import AttachedFile, Enclosures, ShownFile, Where, enclosure_problems
+from workers.engines.mailed import TO_EACH, own_message_id
 from workers.engines.recipients import Charset
 from workers.engines.wording import BadWording, Unfilled, Variant, Wording
 from workers.engines.wording.places import shown
@@ -252,7 +253,7 @@ class Payload(BaseModel, extra="forbid"):
     retry=Retry(attempts=9, first=timedelta(minutes=1), longest=timedelta(hours=1)),
     entries=entries,
     review=CampaignReview(),
-    item_words={"done": "sent", "skipped": "suppressed"},
+    item_words=TO_EACH,
 )
 def campaign(context: Context, payload: Payload) -> Result:
     """Running it twice sends nothing twice: each recipient is an item, claimed in chunks of at most 20.
@@ -278,10 +279,9 @@ def campaign(context: Context, payload: Payload) -> Result:
     def write(item: ClaimedItem) -> Posting:
         known = {"email": item.key, **item.given["values"]}
         variant = payload.wording.choose(str(known.get("language", "")))
-        first_job, first_item = item.given.get("again_of", (context.job, item.id))
         recipient = Recipient(
             mailbox=Mailbox(item.key, str(known.get("name", ""))),
-            message_id=ours.message_id(UUID(str(first_job)), first_item),
+            message_id=own_message_id(context.job, item.id, item.given),
             values=filled(variant, known),
             unsubscribe=context.mailing.link(item.key),
         )

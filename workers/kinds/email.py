@@ -15,6 +15,7 @@ from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.addresses import Address, HeaderText, check_text
 from workers.engines.enclosures import AttachedFile, Enclosures, ShownFile, Where, enclosure_problems
+from workers.engines.mailed import TO_ALL, shared_message_id
 from workers.engines.wording import BadWording
 from workers.engines.wording.places import shown
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from uuid import UUID
 
+    from jobs.items import ClaimedItem
     from jobs.review import Used
 
 
@@ -117,6 +119,7 @@ class Payload(BaseModel, extra="forbid"):
     timeout=timedelta(minutes=5),
     retry=Retry(attempts=5, first=timedelta(seconds=15), longest=timedelta(minutes=30)),
     items=lambda payload: payload.to,
+    item_words=TO_ALL,
 )
 def send(context: Context, payload: Payload) -> Result:
     """Running it twice sends nothing twice: each recipient is an item, done at most once.
@@ -141,16 +144,17 @@ def send(context: Context, payload: Payload) -> Result:
     else:
         told = payload.model_dump(include={"text", "button", "link"})
         letter = ours.letter("message", payload.subject, told, **shared)
-    form, message_id = Form(letter), ours.message_id(context.job)
+    form = Form(letter)
+    message_id = shared_message_id(context.job, 0, None)
+
+    def write(item: ClaimedItem) -> Posting:
+        nonlocal message_id
+        message_id = shared_message_id(context.job, item.id, item.given)
+        return Posting(form, Recipient(mailbox=Mailbox(item.key), message_id=message_id))
+
     with transport.opened() as way:
         # One by one: if we die, one of them is undecided, and not all.
-        found = delivery.deliver(
-            context,
-            way,
-            lambda item: Posting(form, Recipient(mailbox=Mailbox(item.key), message_id=message_id)),
-            chunk=1,
-            leave_out=TO_ONE,
-        )
+        found = delivery.deliver(context, way, write, chunk=1, leave_out=TO_ONE)
     counts, problems = delivery.finish(context, found), found.refused + found.left_out
     if counts[ItemState.FAILED] + counts[ItemState.SKIPPED] == sum(counts.values()):
         raise Rejected("; ".join(problems) or "Every recipient was refused or left out.")

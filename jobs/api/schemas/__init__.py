@@ -2,6 +2,7 @@
 
 from jobs.api.schemas.artifact import ArtifactOut
 from jobs.api.schemas.batch import BatchIn, BatchItem, BatchOut, Rejection
+from jobs.api.schemas.item import Decided, DecideIn, ItemOut, ItemPage
 from jobs.api.schemas.job import (
     Accepted,
     ChangeIn,
@@ -25,6 +26,8 @@ from jobs.api.schemas.suppression import (
     AddressesIn,
     BounceTaken,
     LiftIn,
+    SheetLine,
+    SheetTaken,
     SuppressedList,
     SuppressedOut,
     SuppressionOut,
@@ -58,10 +61,14 @@ __all__ = [
     "BounceTaken",
     "ChangeIn",
     "CountOut",
+    "DecideIn",
+    "Decided",
     "DeliveriesOut",
     "DeliveryOut",
     "EventOut",
     "EventsOut",
+    "ItemOut",
+    "ItemPage",
     "JobIn",
     "JobOut",
     "JobPage",
@@ -87,6 +94,8 @@ __all__ = [
     "ScheduleIn",
     "ScheduleOut",
     "SchedulesOut",
+    "SheetLine",
+    "SheetTaken",
     "SuppressedList",
     "SuppressedOut",
     "SuppressionOut",

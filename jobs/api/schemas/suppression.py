@@ -71,6 +71,20 @@ class SuppressionsAdded(BaseModel):
     known: int
 
 
+class SheetLine(BaseModel):
+    """A line of a file that was left out, counted from 1, and why."""
+
+    line: int
+    why: str
+
+
+class SheetTaken(SuppressionsAdded):
+    """What came of a file: beside what it added, how many lines are bad, and the first thousand of those."""
+
+    bad: int
+    lines: list[SheetLine]
+
+
 class SuppressionsLifted(BaseModel):
     """How many may get mail again."""
 

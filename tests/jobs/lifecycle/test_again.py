@@ -12,7 +12,8 @@ from jobs.errors import NotPossible
 from jobs.lifecycle.again import count_undecided, do_again, leave_as_they_are
 from jobs.models import Item, Job, JobEvent
 from jobs.registry import KINDS
-from tests.factories import make_job
+from jobs.states import State
+from tests.factories import make_job, moved_to
 from tests.running import make_kind
 
 STATES = {"ada": "done", "bob": "uncertain", "eve": "failed", "zoe": "uncertain"}
@@ -76,6 +77,43 @@ def test_left_as_they_are_they_are_asked_about_no_more(job: Job) -> None:
     assert count_undecided(job.id) == 0
     assert dict(ledger(job.id)) == STATES
     assert detail(job, "zoe") == {"decided": "left"}
+
+
+def test_done_again_once_more_they_still_know_the_first_of_all(job: Job, alice: User) -> None:
+    bob = Item.objects.get(job=job, key="bob")
+    new = Job.objects.get(pk=again(job, alice))
+    Item.objects.filter(job=new).update(state="uncertain")
+    Job.objects.filter(pk=new.pk).update(state="succeeded", **moved_to(State.SUCCEEDED))
+
+    newest = again(new, alice)
+
+    assert Item.objects.get(job=newest, key="bob").given == {"n": 1, "again_of": [str(job.id), bob.id]}
+
+
+@pytest.mark.parametrize("verb", ["again", "left"])
+def test_some_of_them_are_decided_about_and_the_others_not(job: Job, alice: User, verb: str) -> None:
+    ids = dict(Item.objects.values_list("key", "id"))
+    chosen = [ids["bob"], ids["ada"], -1, 2**70]
+
+    if verb == "again":
+        new = do_again(job, owner=alice, actor="alice", door="web", items=chosen)
+        assert ledger(new) == [("bob", "pending")]
+    else:
+        assert leave_as_they_are(job, actor="alice", items=chosen) == 1
+
+    assert detail(job, "bob")["decided"] == verb
+    assert detail(job, "ada") is None, "it was known how that one went"
+    assert detail(job, "zoe") is None
+    assert count_undecided(job.id) == 1
+
+
+def test_nobody_chosen_is_nobody_decided_about(job: Job, alice: User) -> None:
+    with pytest.raises(NotPossible):
+        do_again(job, owner=alice, actor="alice", door="web", items=[])
+    with pytest.raises(NotPossible):
+        leave_as_they_are(job, actor="alice", items=[])
+
+    assert count_undecided(job.id) == 2
 
 
 @pytest.mark.parametrize("first", ["again", "left"])
