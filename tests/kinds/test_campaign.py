@@ -1,6 +1,7 @@
 """email.campaign: a mail of their own for each of a list; nobody is missed and nobody mailed twice."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from email import message_from_bytes, policy
 from io import BytesIO
 from typing import Any
@@ -188,6 +189,24 @@ def test_a_lost_answer_is_decided_by_the_payload(kind: Kind, mill: ScriptedServe
 
     assert states(job) == ({"done": 2} if again else {"done": 1, "uncertain": 1})
     assert mill.recipients == [to(0), to(1)] + ([to(0)] if again else [])
+
+
+@pytest.mark.parametrize(("later", "ends"), [("550 5.1.1 Gone", "failed"), ("450 4.2.0 Full", "pending")])
+def test_that_they_may_have_got_it_stays_said_whatever_is_answered_later(
+    kind: Kind, mill: ScriptedServer, later: str, ends: str
+) -> None:
+    mill.script["DOT"] = ["250 OK, then HANG UP", "250 OK"]
+    job = accept(kind, mailing(2, again=True))
+    with pytest.raises(Failed):
+        run(kind, job)
+    mill.script[f"RCPT {to(0)}"] = later
+
+    with suppress(Failed):
+        run(kind, lose(job))
+
+    item = Item.objects.get(key=to(0))
+    assert (item.state, item.detail["uncertain"]) == (ends, 1)
+    assert later in item.detail["error"]
 
 
 def test_a_server_that_goes_away_is_left_alone_and_nobody_is_lost(kind: Kind, mill: ScriptedServer) -> None:

@@ -331,13 +331,18 @@ def _ended(context: Context, found: Delivered, item: ClaimedItem, outcome: Outco
             by = "was refused by the mail server" if outcome.code else "cannot be sent to"
             why = f"{outcome.recipient} {by}: {reply}"
             _tell(found.refused, why)
-            return Ended(item.id, ItemState.FAILED, {"error": why, "status": outcome.status})
+            return Ended(item.id, ItemState.FAILED, {"error": why, "status": outcome.status} | _doubt(item))
         case Verdict.PUT_OFF:
             why = f"{outcome.recipient} was put off by the mail server: {reply}"
             tries = 1 + (item.detail or {}).get("tries", 0)
-            detail = {"error": why, "status": outcome.status, "tries": tries}
+            detail = {"error": why, "status": outcome.status, "tries": tries} | _doubt(item)
             if tries == most_tries:
                 _tell(found.refused, why)
                 return Ended(item.id, ItemState.FAILED, detail)
             _tell(found.put_off, why)
             return Ended(item.id, ItemState.PENDING, detail)
+
+
+def _doubt(item: ClaimedItem) -> dict[str, Any]:
+    """That they may have got it from an earlier attempt stays said, whatever comes after."""
+    return {name: value for name, value in (item.detail or {}).items() if name == "uncertain"}
