@@ -113,6 +113,60 @@ GUARDS = (
         "    if delivery.delivered_at is not None and delivery.carrier is None:\n",
     ),
     Guard(
+        "a lost answer is no no", 22, "lost replies, at most once", "workers/engines/smtp/mailer.py",
+        "        return _each(waiting, Verdict.UNDECIDED, str(error))\n",
+        "        return _each(waiting, Verdict.UNSENT, str(error))\n",
+    ),
+    Guard(
+        "a lost answer is no yes", 22, "mail server, not kept, at most once",
+        "workers/engines/smtp/mailer.py",
+        "        return _each(waiting, Verdict.UNDECIDED, str(error))\n",
+        "        return _each(waiting, Verdict.TAKEN, str(error))\n",
+    ),
+    Guard(
+        "what was claimed by a dead attempt may have been sent", 22, "effect.after, child, at most once",
+        "jobs/items.py",
+        "self._db.rows(TAKE_OVER, {**self._fence, \"state\": self.undecided_state.value})\n",
+        "self._db.rows(TAKE_OVER, {**self._fence, \"state\": ItemState.PENDING.value})\n",
+    ),
+    Guard(
+        "recipients are claimed before they are sent to", 22, "effect.after, child, at most once",
+        "jobs/items.py",
+        "    UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, moved_at",
+        "    UPDATE millrace_item i SET attempt = %(attempt)s, moved_at",
+    ),
+    Guard(
+        "recipients are settled after the answer", 22, "child, at most once",
+        "workers/engines/mail/delivery.py",
+        "        outcomes = send_chunk(self._transport, [postings[item.id] for item in sent])\n",
+        "        self._context.items.exchange([Ended(item.id, ItemState.DONE) for item in sent], 0)\n"
+        "        send_chunk(self._transport, [postings[item.id] for item in sent])\n"
+        "        sent, outcomes = [], []\n",
+    ),
+    Guard(
+        "the fence of the ledger: attempt and holder", 22, "frozen, at most once", "jobs/items.py",
+        " AND state = 'running' AND attempt = %(attempt)s AND holder = %(holder)s FOR SHARE\n",
+        " AND %(attempt)s::int > 0 AND %(holder)s::uuid IS NOT NULL FOR SHARE\n",
+    ),
+    Guard(
+        "every mail to one of a list has the same Message-ID", 22, "lost replies, at least once",
+        "workers/kinds/campaign.py",
+        "message_id=own_message_id(context.job, item.id, item.given),\n",
+        "message_id=own_message_id(context.job, item.id + (context.attempt - 1) * 1_000_000, item.given),\n",
+    ),
+    Guard(
+        "what a job leaves undecided that is given up is uncertain", 22, "budget, at most once",
+        "jobs/items.py",
+        "    db.rows(LEAVE, {\"jobs\": list(jobs)})\n",
+        "    assert LEAVE\n",
+    ),
+    Guard(
+        "that a mail may have come stays said", 22, "lost replies, at least once",
+        "workers/engines/mail/delivery.py",
+        "{\"uncertain\": context.attempt, \"error\": why})\n",
+        "{\"error\": why})\n",
+    ),
+    Guard(
         "an error that Redis answers with is a lost connection", 13, "READONLY", "workers/consumer.py",
         "            self.connection_errors += self.channel_errors\n",
         "            pass\n",

@@ -10,6 +10,9 @@ from typing import Any
 HERE = Path(__file__).parent
 JUDGING = ("judge.py", "honesty.py", "recovery.py", "times.py", "lab.py")
 """What every verdict stands on: when one of these changes, every result is of another suite."""
+JUDGING_MAIL = ("mail.py", "mail_judge.py", "mail_sink.py")
+ALSO = {"22": JUDGING_MAIL, "23": JUDGING_MAIL}
+"""What the verdict about one case stands on as well."""
 RESULTS = ("docs/reliability.md", "docs/reliability.json")
 """Written by the run itself."""
 
@@ -28,7 +31,7 @@ def fingerprint(name: str) -> str:
     """Of the files whose change makes a result one of another case."""
     own = [HERE / "soak.py"] if name == "soak" else list((HERE / "cases").glob(f"c{int(name):02}_*.py"))
     found = hashlib.sha256()
-    for file in (*own, *(HERE / judging for judging in JUDGING)):
+    for file in (*own, *(HERE / judging for judging in (*JUDGING, *ALSO.get(name, ())))):
         found.update(file.read_bytes())
     return found.hexdigest()[:16]
 
