@@ -74,7 +74,8 @@ def hand_back(held: Mapping[UUID, int], holder: UUID, seconds: float, db: Databa
     }
     with db.atomic():
         rows = RELEASE.run(db, params)
-        events.record([(row[0], "released", row[3], "", "") for row in rows if row[4] == State.QUEUED], db=db)
+        kept = [row for row in rows if row[4] != State.CANCELLED]
+        events.record([(row[0], "released", row[3], "", "") for row in kept], db=db)
         if ended := [row for row in rows if row[4] == State.CANCELLED]:
             events.record([(row[0], "cancelled", row[3], "", STOPPED) for row in ended], db=db)
             items.leave_uncertain([row[0] for row in ended], db=db)

@@ -118,6 +118,7 @@ def test_a_job_may_be_released_until_a_time_and_is_charged_for_nothing() -> None
     job.refresh_from_db()
     assert (job.state, job.ready, job.failures, job.crashes, job.holder) == ("scheduled", False, 0, 0, None)
     assert 55 < (job.run_at - datetime.now(UTC)).total_seconds() < 65
+    assert JobEvent.objects.get(job=job).event == "released", "the timeline accounts for every attempt"
     open_gate()
     assert state_of(job) == "scheduled"
     Job.objects.update(run_at=PAST)
