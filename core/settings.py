@@ -189,7 +189,7 @@ if TIME_ZONE not in available_timezones():
     raise ImproperlyConfigured(f"TIME_ZONE={TIME_ZONE!r} is no time zone; use one like Europe/Berlin or UTC.")
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 
-IS_CELERY = "celery" in Path(sys.argv[0]).parts[-2:]
+IS_CELERY = Path(sys.argv[0]).parts[-2:] == ("celery", "__main__.py") or Path(sys.argv[0]).name == "celery"
 """Whether this is one of Celery's programs, which show nobody the admin: without its pages, and the forms
 that they bring along, each is 7 MB smaller."""
 

@@ -25,7 +25,7 @@ def main(first: str, end: str) -> None:
     mailer = Mailer(configured())
     for place in range(int(first), int(end), CHUNK):
         numbers = range(place, min(place + CHUNK, int(end)))
-        mails = [Message("mill@mill.example", [address(number)], content) for number in numbers]
+        mails = [Message("mill@mill.example", [address(number)], [content]) for number in numbers]
         for outcomes in mailer.send(mails):
             if outcomes[0].verdict is not Verdict.TAKEN:
                 raise SystemExit(f"The sink said: {outcomes[0]}")

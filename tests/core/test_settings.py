@@ -112,7 +112,7 @@ def test_a_word_is_one_of_those_allowed(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize(
     ("program", "has_pages"),
-    [("bin/celery", False), ("celery/__main__.py", False), ("manage.py", True), ("bin/uvicorn", True)],
+    [("bin/celery", False), ("celery/__main__.py", False), ("celery/manage.py", True), ("bin/uvicorn", True)],
 )
 def test_only_who_serves_the_admin_has_its_pages_in_memory(program: str, has_pages: bool) -> None:
     code = (
