@@ -141,6 +141,7 @@ def send(lab: Lab, arm: Arm, mails: int) -> Sent:
                 lab, box, count, arm.name,
                 pids={name: [each.pid or 0 for each in some] for name, some in programs.items()},
                 is_recorded=lab.is_settled if arm.is_ours else at_once,
+                are_sending=lambda: any(each.is_alive for each in senders),
             )  # fmt: skip
     box.check(count)
     if arm.is_ours:
@@ -156,12 +157,15 @@ def time_mails(
     *,
     pids: Mapping[str, Iterable[int]],
     is_recorded: Callable[[], bool],
+    are_sending: Callable[[], bool],
 ) -> tuple[float, dict[str, float]]:
     """Between a tenth and the last: mails a second, and what each cost whom."""
     until = time.monotonic() + PATIENCE_SECONDS
     first_at, first, before = 0.0, 0, dict.fromkeys(pids, 0.0)
     while time.monotonic() < until:
-        got = box.number
+        is_over, got = not are_sending(), box.number
+        if is_over and got < count:
+            raise SystemExit(f"{name}: whoever sends ended after {got} of {count} mails; see {lab.logs}")
         if not first and got >= count // 10:
             first_at, first, before = time.monotonic(), got, used(pids)
         if got >= count and is_recorded():
