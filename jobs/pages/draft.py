@@ -7,7 +7,6 @@ list is believed only under our seal.
 
 from __future__ import annotations
 
-import hmac
 import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +15,7 @@ from uuid import UUID
 import pydantic
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from jobs.artifacts import check_uses, open_file, opener, store_upload
 from jobs.errors import BadPayload, Gone, NotFound
@@ -66,7 +65,7 @@ class Draft(pydantic.BaseModel, extra="forbid"):
     @property
     def seen(self) -> Seen:
         """Where reading can go on, if it was us who said so."""
-        is_ours = hmac.compare_digest(self.seal, seal_of(self)) and len(self.places) == self.bad
+        is_ours = constant_time_compare(self.seal, seal_of(self)) and len(self.places) == self.bad
         return Seen(self.marks, frozenset(self.places)) if is_ours else Seen()
 
 

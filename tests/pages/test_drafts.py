@@ -339,12 +339,17 @@ def test_marks_are_believed_under_our_seal_alone(page, submitter, words):
     with open_file(kept.path) as file:
         said = json.loads(file.read())
     said["marks"][0][2] = [7]
-    forged = store_upload(io.BytesIO(json.dumps(said).encode()), name="x.json", owner=submitter)
+    seals = [said["seal"], "", "Siegel für „ada“"]
+    forged = [
+        store_upload(io.BytesIO(json.dumps(said | {"seal": seal}).encode()), name="x.json", owner=submitter)
+        for seal in seals
+    ]
 
     page.get(where)
-    page.get(f"/drafts/{forged.id}")
+    answers = [page.get(f"/drafts/{each.id}") for each in forged]
 
-    assert words.seen == [Seen([Mark(1, 1, (1,)), Mark(3, 2, (3,))], frozenset({2})), Seen()]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert words.seen == [Seen([Mark(1, 1, (1,)), Mark(3, 2, (3,))], frozenset({2})), *[Seen()] * 3]
 
 
 def test_of_more_bad_lines_than_are_remembered_nothing_is_believed(page, words, monkeypatch):
