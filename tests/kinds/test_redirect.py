@@ -176,6 +176,23 @@ def test_mail_that_djangos_own_functions_send_is_redirected_too(sandbox: Setting
     assert third["X-Original-To"] == "a@example.org, c@example.org, b@example.org"
 
 
+def test_a_message_of_djangos_can_be_sent_again(sandbox: Settings, post: Server) -> None:
+    """By whoever made it: a retry of theirs, say. It is theirs, and we change nothing about it."""
+    sandbox.EMAIL_BACKEND = "workers.engines.mail.redirect.RedirectingBackend"
+    message = EmailMultiAlternatives(
+        "Hi", "Hi", to=["a@example.org"], cc=["c@example.org"], bcc=["b@example.org"], headers={"X-One": "1"}
+    )
+
+    message.send()
+    message.send()
+
+    assert post.recipients == [SANDBOX_ASCII] * 2
+    meant = "a@example.org, c@example.org, b@example.org"
+    assert [sent["X-Original-To"] for _, sent in post.taken] == [meant, meant]
+    assert message.recipients() == meant.split(", ")
+    assert message.extra_headers == {"X-One": "1"}
+
+
 def test_the_installation_sends_by_the_backend_that_redirects(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMAIL_REDIRECT_TO", SANDBOX)
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMessage, get_connection
 
 from jobs.errors import Failed
 from workers.engines.mail.posting import Posting, unwritable
@@ -61,13 +61,13 @@ class DjangoTransport:
         try:
             if not self.redirect:
                 return self._given(message, posting.address)
-            redirect_for_django(message, self.redirect)
-            return self._given(message, self.redirect).instead_of(posting.address)
+            redirected = redirect_for_django(message, self.redirect)
+            return self._given(redirected, self.redirect).instead_of(posting.address)
         except (smtplib.SMTPException, OSError) as error:
             self._close()  # whatever state it is in, the next message begins afresh
             return _outcome(error, posting.address)
 
-    def _given(self, message: EmailMultiAlternatives, address: str) -> Outcome:
+    def _given(self, message: EmailMessage, address: str) -> Outcome:
         if self._backend.send_messages([message]):
             return Outcome.without_reply(address, Verdict.TAKEN, "")
         return Outcome.without_reply(address, Verdict.UNDECIDED, NO_ANSWER)

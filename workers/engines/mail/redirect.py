@@ -7,6 +7,7 @@ An address that is none stops all mail: it must not go to those whom it was to b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
@@ -45,14 +46,15 @@ def redirected(message: Message, to: str) -> Message:
 
 
 def redirect_for_django(message: EmailMessage, to: str) -> EmailMessage:
-    """The same for a message of Django's, whoever made it: changed in place."""
-    meant = message.recipients()
+    """The same for a message of Django's, whoever made it: theirs stays as it is, and can be sent again."""
+    sent = copy(message)
+    sent.extra_headers = copy(message.extra_headers)
     for name, shown in (("To", message.to), ("Cc", message.cc)):
         if shown:
-            message.extra_headers.setdefault(name, ", ".join(map(str, shown)))
-    message.extra_headers[MEANT_FOR] = ", ".join(meant)
-    message.to, message.cc, message.bcc = [to], [], []
-    return message
+            sent.extra_headers.setdefault(name, ", ".join(map(str, shown)))
+    sent.extra_headers[MEANT_FOR] = ", ".join(message.recipients())
+    sent.to, sent.cc, sent.bcc = [to], [], []
+    return sent
 
 
 class RedirectingBackend(EmailBackend):
