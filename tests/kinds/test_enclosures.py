@@ -22,6 +22,7 @@ from tests.engines.mail.keys import DOMAIN, ask_dns, rsa_signer
 from tests.engines.mail.reading import file_name, read, shown
 from tests.running import accept, run
 from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
+from workers.engines.enclosures import show
 from workers.engines.mail import transfer
 from workers.engines.smtp import kept
 
@@ -223,6 +224,15 @@ def test_another_backend_gets_the_files_as_it_knows_them(settings: Settings, ali
     )
     assert (bill.get_content_disposition(), bill.get_content()) == ("attachment", PDF)
     assert f'src="cid:{logo["Content-ID"][1:-1]}"' in shown(back, "html")
+
+
+def test_a_picture_that_nobody_checked_stays_as_it_is() -> None:
+    """Campaigns that were accepted before mail had pictures: they are sent, and not tried without end."""
+    html = '<img src="cid:old"><td background="cid:logo.png"><img src="cid:logo.png"><img src="cid:older">'
+
+    made = show(html, {"logo.png": "1@x"})
+
+    assert made == (html.replace("logo.png", "1@x"), ["logo.png"])
 
 
 def test_the_pages_know_what_goes_with_a_mail(alice: User) -> None:

@@ -68,11 +68,16 @@ def enclosure_problems(payload: Enclosing, files: Mapping[UUID, Used]) -> Iterat
 
 
 def show(html: str, ids: Mapping[str, str]) -> tuple[str, list[str]]:
-    """The HTML with each picture called by its id in place of its name; and the names, each once."""
-    found = shown(html, field="html")
-    for each in reversed(found):
-        html = f"{html[: each.start]}{CID}{ids[each.name]}{html[each.end :]}"
-    return html, list(dict.fromkeys(each.name for each in found))
+    """The HTML with each picture called by its id in place of its name; and the names, each once.
+
+    A name without an id stays as it is: what was accepted before mail had pictures may have some.
+    """
+    found = [each for each in shown(html, field="html") if each.name in ids]
+    pieces, place = [], 0
+    for each in found:
+        pieces += [html[place : each.start], CID, ids[each.name]]
+        place = each.end
+    return "".join([*pieces, html[place:]]), list(dict.fromkeys(each.name for each in found))
 
 
 class Enclosures:

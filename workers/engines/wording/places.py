@@ -34,28 +34,29 @@ def own_links(source: str, *, field: str) -> frozenset[str]:
     masked = _masked(source)
     found = set()
     for tag in markup.tags(masked):
-        rest = masked[tag.start : tag.end]
-        for each in reversed(tag.attributes):
+        place = tag.start
+        for each in tag.attributes:
             value = masked[each.start : each.end]
             if each.is_quoted:
-                rest = rest[: each.start - tag.start] + rest[each.end - tag.start :]
+                _must_be_fixed(source, masked, place, each.start, field)
+                place = each.end
             if not each.leads or value != source[each.start : each.end]:
                 continue
             link = markup.link_of(value)
             if link.lower().startswith(SCRIPTS):
                 raise BadWording(field, "a link leads to a script; mail has none", _line(source, each.start))
             found.add(link)
-        if VARIABLE in rest:
-            why = 'a variable stands in a tag, outside of quotes: write it as name="{{ … }}"'
-            raise BadWording(field, why, _line(source, masked.index(VARIABLE, tag.start)))
+        _must_be_fixed(source, masked, place, tag.end, field)
     return frozenset(found)
 
 
 def shown(source: str, *, field: str) -> list[Shown]:
     """The pictures that it shows by `cid:` and a name; raises BadWording where that is not written out."""
     found = []
+    line, place = 1, 0
     for start, end in sorted(_cids(_masked(source))):
-        line = _line(source, start)
+        line += source.count("\n", place, start)
+        place = start
         if tag_re.search(source[start:end]) or VARIABLE in _masked(source[start:end]):
             raise BadWording(field, "the picture after cid: is to be named, not made of a variable", line)
         name = unquote(unescape(source[start:end])[len(CID) :])
@@ -63,8 +64,16 @@ def shown(source: str, *, field: str) -> list[Shown]:
     return found
 
 
+def _must_be_fixed(source: str, masked: str, start: int, end: int, field: str) -> None:
+    if (place := masked.find(VARIABLE, start, end)) >= 0:
+        why = 'a variable stands in a tag, outside of quotes: write it as name="{{ … }}"'
+        raise BadWording(field, why, _line(source, place))
+
+
 def _cids(masked: str) -> Iterator[tuple[int, int]]:
     for tag in markup.tags(masked):
+        if tag.is_remark:
+            continue
         for each in tag.attributes:
             value = masked[each.start : each.end]
             if not each.leads:
