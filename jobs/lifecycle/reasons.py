@@ -124,7 +124,8 @@ def mail_waits(traffic: Mapping[str, Any], seconds: float | None) -> str:
         return f"{traffic['at_once']} at once for {through}, and all of these places are taken. {then}"
     if traffic["seconds"] is None:
         return f"Others come first with {through}. {then}"
-    return f"{traffic['starts']} every {exactly(traffic['seconds'])} for {through}. {then}"
+    often = f"{traffic['starts']} every {exactly(traffic['seconds'])}"
+    return f"{often} for {through}, and these are used up. {then}"
 
 
 def exactly(seconds: float) -> str:

@@ -135,7 +135,8 @@ def test_a_job_that_waits_says_why_and_until_when(
     assert (job.state, job.failures, job.crashes, job.holder) == ("scheduled", 0, 0, None)
     why = waiting_reasons([job.id])[job.id]
     assert why.reason == "rate"
-    assert why.text == "5 every hour for mail to slow.example. The next is tried in 12 minutes."
+    assert why.text.startswith("5 every hour for mail to slow.example, and these are used up.")
+    assert why.text.endswith(" The next is tried in 12 minutes.")
 
 
 def test_a_job_that_waits_for_a_place_says_so(
