@@ -86,7 +86,7 @@ class Payload(BaseModel, extra="forbid"):
         default=None,
         title="List",
         description="CSV, whose first line names the columns (one of them email), or JSON. Each column is a"
-        " variable; name and language are known by these names.",
+        " variable; name and language are known by these names. For a few, leave it out and give recipients.",
     )
     charset: Charset = Field(
         default="auto",
