@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jobs.artifacts import opener
 from jobs.cells import harmless
+from jobs.conf import conf
 from jobs.download import csv_lines, download
 from jobs.errors import BadPayload, KeyReused, Refusal
 from jobs.idempotency import Key
@@ -118,7 +119,9 @@ def draft_trial(request: HttpRequest, id: UUID) -> HttpResponse:
     except Refusal as error:
         messages.error(request, f"The test was not sent: {in_words(error)}", fail_silently=True)
         return redirect("draft", id)
-    messages.success(request, f"A test is on its way to {address}.", fail_silently=True)
+    messages.success(
+        request, f"A test is on its way to {conf().email_redirect_to or address}.", fail_silently=True
+    )
     return redirect("job", job)
 
 

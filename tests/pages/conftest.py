@@ -1,6 +1,6 @@
 """People at the pages: Alice may submit, Bob is in her group, Charlie is a stranger, Olga operates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pydantic
@@ -10,6 +10,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from jobs import rate
+from jobs.conf import conf
 from jobs.registry import KINDS, Kind
 from tests.running import make_kind
 
@@ -34,6 +35,15 @@ def quick_passwords(settings: Settings) -> None:
 def silence(rung: list[str]) -> list[str]:
     """No bell of these tests reaches a worker."""
     return rung
+
+
+@pytest.fixture
+def sandbox(settings: Settings) -> Iterator[None]:
+    """An installation whose mail all goes to one address."""
+    settings.MILLRACE = settings.MILLRACE | {"email_redirect_to": "sandbox@example.org"}
+    conf.cache_clear()
+    yield
+    conf.cache_clear()
 
 
 def at_the_door(user: User) -> Client:

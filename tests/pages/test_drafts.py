@@ -141,6 +141,16 @@ def test_a_test_goes_to_the_person_who_asks(page, submitter):
     assert job.payload["to"] == "2 alice@example.org"
 
 
+def test_a_test_is_said_to_go_where_all_mail_goes(page, sandbox):
+    where = check(page, "ada").headers["Location"]
+
+    before = page.get(where).content.decode()
+    after = page.post(f"{where}/trial", follow=True).content.decode()
+
+    assert "sandbox@example.org gets it, as it gets all mail" in before
+    assert "A test is on its way to sandbox@example.org." in after
+
+
 def test_a_test_that_is_refused_says_why(page, submitter):
     submitter.email = "alice@example.org"
     submitter.save()

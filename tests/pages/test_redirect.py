@@ -1,24 +1,12 @@
 """Every page says that mail is redirected, to who is signed in."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
-from jobs.conf import conf
 from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db
 SAYS = "all mail goes to <strong>sandbox@example.org</strong>"
-
-
-@pytest.fixture
-def sandbox(settings: Settings) -> Iterator[None]:
-    settings.MILLRACE = settings.MILLRACE | {"email_redirect_to": "sandbox@example.org"}
-    conf.cache_clear()
-    yield
-    conf.cache_clear()
 
 
 def test_forms_and_jobs_say_where_mail_goes(page: Client, submitter: object, sandbox: None) -> None:
