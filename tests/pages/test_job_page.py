@@ -170,6 +170,13 @@ def test_a_lost_attempt_names_the_process_it_ran_on():
     assert "process 4711" in JobEvent.objects.get(job=job, event="lost").detail
 
 
+@pytest.mark.parametrize(("attempt", "said"), [(0, "It has not started yet."), (1, "Nothing yet.")])
+def test_who_began_and_goes_on_later_is_not_said_to_be_new(page, submitter, attempt, said):
+    job = make_job("scheduled", owner=submitter, attempt=attempt)
+
+    assert said in text_of(page, job)
+
+
 def test_the_page_shows_the_newest_lines_and_a_link_to_all(page, submitter):
     job = make_job("running", owner=submitter)
     now = timezone.now()
