@@ -74,7 +74,7 @@ def test_a_part_of_the_key_finds_it_whatever_signs_are_in_it(page, job):
     assert keys(page, job, text="a_b") == ["a_b@example.org"]
     assert keys(page, job, text="%") == ["50%@example.org"]
     assert keys(page, job, text="<x>\0") == []
-    assert "Nobody fits" in shown(page, job, text="<x>\0")
+    assert "No guest fits" in shown(page, job, text="<x>\0")
 
 
 def test_pages_go_on_behind_a_key_in_both_directions(page, job, monkeypatch):
@@ -128,6 +128,7 @@ def test_those_that_came_back_are_found(page, job):
 
     assert keys(page, job, state="returned") == ["bob"]
     assert ">sent away</a>" in shown(page, job)
+    assert '<span class="item-state failed">seated, sent away</span>' in shown(page, job)
 
 
 def test_who_was_done_again_leads_to_that_job(page, job, submitter):
@@ -172,7 +173,7 @@ def test_a_search_that_takes_too_long_says_so(page, job, monkeypatch):
 def test_a_job_without_items_says_so(page, job):
     text = shown(page, job)
 
-    assert "It has none" in text
+    assert "The job accepted none." in text
     assert "items.csv" not in text
 
 

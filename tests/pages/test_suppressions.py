@@ -112,6 +112,16 @@ def test_the_list_is_searched(page: Client, submitter: User, search: dict[str, s
     assert {each for each in (ADA, BOB) if each in exported} == found
 
 
+def test_a_long_note_can_be_read_to_its_end(page: Client, submitter: User) -> None:
+    put(submitter, ADA, "bounced", note="550 5.7.26 " + "blocked, " * 30 + "ask the postmaster")
+    put(submitter, BOB, "bounced", note="550 no such user")
+
+    text = text_of(page.get("/suppressions"))
+
+    assert "ask the postmaster</p></details>" in text
+    assert text.count("<details") == 1
+
+
 def test_pages_neither_repeat_nor_hide_any(
     page: Client, submitter: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
