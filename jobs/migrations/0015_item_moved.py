@@ -1,4 +1,5 @@
 from django.db import migrations, models
+from django.db.models import Q
 
 
 class Migration(migrations.Migration):
@@ -9,5 +10,13 @@ class Migration(migrations.Migration):
             "item",
             "moved_at",
             models.DateTimeField(null=True, help_text="When it came into its state; empty: it never moved."),
+        ),
+        migrations.AddIndex(
+            "item",
+            models.Index(
+                fields=["job", "state", "key"],
+                name="millrace_item_rare",
+                condition=Q(state__in=["failed", "skipped", "uncertain"]),
+            ),
         ),
     ]

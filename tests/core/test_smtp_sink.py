@@ -61,7 +61,7 @@ def test_our_own_engine_pipelines_into_it(tmp_path: Path, port: int) -> None:
 
     found = list(
         mailer.send(
-            [Message("mill@example.org", ["d\u00f6rte@example.org"], each, True) for each in contents]
+            [Message("mill@example.org", ["d\u00f6rte@example.org"], [each], True) for each in contents]
         )
     )
 
