@@ -5,7 +5,9 @@ permanent and the subject is the address (`5.1.x`) is it dead. A full mailbox, a
 without an enhanced code say something about today's mail, not about the address.
 
 Too much has no code of its own: providers say it by 421, by 4.7.x and others, and in words. A mailbox that is
-full or written to too quickly (`4.1.x`, `4.2.x`), and greylisting, are about one recipient alone.
+full or written to too quickly (`4.1.x`, `4.2.x`), and greylisting, are about one recipient alone; a size,
+hops, and what a scanner found about one message. Of words only those are believed that are plainly about a
+rate, or about how many mails or connections.
 """
 
 from __future__ import annotations
@@ -21,15 +23,31 @@ SENDERS_OWN = frozenset({5, 7, 8, 9})
 # At the beginning, where RFC 2034 puts it: a policy may quote somebody else's 5.1.1 in its words.
 ENHANCED = re.compile(r"\s*(?:[245]\d\d[ -]\s*)?#?([245])\.(\d{1,3})\.(\d{1,3})(?![.\d])")
 
-TOO_MUCH = frozenset({(4, 5), (5, 3), (7, 28)})
-"""Congestion; too many recipients, of which each of our mails has one; and Gmail's word for too much."""
+CONGESTED = frozenset({(4, 5), (7, 28)})
+"""Congestion, and Gmail's word for too much."""
+TOO_MANY_RECIPIENTS = (5, 3)
+"""Of which each of our mails has one."""
+MANY = r"(mails?|e-?mails?|messages|connections?|sessions|requests|deliveries|recipients)"
+SORT = r"((smtp|concurrent|simultaneous|open|new|recent|parallel|incoming|of your) )*"
+OFTEN = rf"({MANY}|sending|hourly|daily|per (second|minute|hour|day))"
 TOO_MUCH_WORDS = re.compile(
-    r"too (many|much|fast|quickly|often)|rate.?limit|throttl|slow down|unusual rate|unexpected volume"
-    r"|(limit|quota|rate|maximum|number)\b.{0,40}\b(exceed|reached)|exceed.{0,40}\b(limit|quota|rate|maximum)"
-    r"|concurrent connections|server (is )?(too )?busy",
+    rf"too (many|much) {SORT}{MANY}\b|(send|connect)\w* .{{0,30}}\btoo (fast|quickly|often|frequently)"
+    r"|rate.?limit|throttl|slow down|unusual rate|unexpected volume|concurrent connections"
+    r"|\brate\b.{0,40}\b(exceed|reached)|exceed.{0,40}\brate\b"
+    rf"|\b{OFTEN}\b.{{0,20}}\b(limit|quota|maximum)\b.{{0,40}}\b(exceed|reached)"
+    rf"|\b(limit|maximum|number)\b.{{0,20}}\b{OFTEN}\b.{{0,40}}\b(exceed|reached)"
+    rf"|(exceed|reached).{{0,40}}\b{OFTEN}\b",
     re.IGNORECASE,
 )
+BUSY_WORDS = re.compile(r"server (is )?(too )?busy", re.IGNORECASE)
+ONE = re.compile(
+    r"(?<![.@-])\b(mail ?box|inbox|storage|disk|size|bytes|hops?|loops?|headers?|parts|levels|archives?"
+    r"|scanner)\b(?!\.\w|[@-])",
+    re.IGNORECASE,
+)
+"""What is about one recipient, or one message, whatever else is said of it; no host's name."""
 GREY = re.compile(r"gr[ea]y.?list", re.IGNORECASE)
+ADDRESS = re.compile(r"[^\s<>()\"':;,]+@[^\s<>()\"':;,]+")
 
 
 class Status(NamedTuple):
@@ -65,13 +83,34 @@ def is_dead_by_reply(code: int, text: str) -> bool:
     return is_dead(read_status(text), code)
 
 
-def says_too_much(code: int, text: str) -> bool:
-    """Whether it asks for less mail, or none for a while, rather than for this one again later."""
+def says_too_much(code: int, text: str, *, is_of_message: bool = False) -> bool:
+    """Whether it asks for less mail, or none for a while, rather than for this one again later.
+
+    `is_of_message`: it was said to a whole message, of which nobody but its author knows what is in it; so
+    a server that is merely busy with it, or goes away over it, says nothing of others.
+    """
     if code // 100 != PASSING or GREY.search(text):
         return False
     status = read_status(text)
     if status is not None and status.subject in {ADDRESSING, MAILBOX}:
         return False
-    if status is not None and (status.subject, status.detail) in TOO_MUCH:
+    if status is not None and status[1:] in CONGESTED:
         return True
-    return code == GOING_AWAY or TOO_MUCH_WORDS.search(text) is not None
+    if not is_of_message and (
+        code == GOING_AWAY or (status is not None and status[1:] == TOO_MANY_RECIPIENTS)
+    ):
+        return True
+    if ONE.search(text):
+        return False
+    found = TOO_MUCH_WORDS.search(text) or (None if is_of_message else BUSY_WORDS.search(text))
+    return found is not None
+
+
+def codes(code: int, text: str) -> str:
+    """What everybody may read of an answer: its words may name somebody, or be somebody's own."""
+    return f"{code} {read_status(text) or ''}".strip()
+
+
+def without_addresses(text: str) -> str:
+    """The same words, naming nobody."""
+    return ADDRESS.sub("…", text)

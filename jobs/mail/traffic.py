@@ -31,6 +31,7 @@ from jobs.database import DJANGO, Database
 from jobs.lifecycle.transition import again_on_deadlock
 from jobs.limit import Bound
 from jobs.mail.limits import MailLimits, domain_key, read_limits
+from jobs.mail.status import without_addresses
 from jobs.text import storable
 
 CALM_SECONDS = 1.0
@@ -321,7 +322,7 @@ def put_off(key: str, why: str, cause: Off, *, is_probe: bool = False, db: Datab
     """Leave a key alone: for the first time, or longer than the last time. Who comes late changes nothing."""
     global _calm_until
     first, longest = pauses(key, cause)
-    said = {"key": key, "why": storable(why, WHY_CHARACTERS), "is_probe": is_probe}
+    said = {"key": key, "why": storable(without_addresses(why), WHY_CHARACTERS), "is_probe": is_probe}
     db.rows(PUT_OFF, said | {"first": first, "longest": longest})
     _calm_until = 0.0
     return Hold(key, max(0.0, db.rows(LEFT, {"key": key})[0][0]), 1)

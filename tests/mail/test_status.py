@@ -2,7 +2,15 @@
 
 import pytest
 
-from jobs.mail.status import Status, is_dead, is_dead_by_reply, read_status
+from jobs.mail.status import (
+    Status,
+    codes,
+    is_dead,
+    is_dead_by_reply,
+    read_status,
+    says_too_much,
+    without_addresses,
+)
 
 REPLIES = [
     # code, words, dead?
@@ -64,3 +72,64 @@ def test_a_report_has_no_reply_of_its_own() -> None:
     assert is_dead(Status(5, 1, 1))
     assert not is_dead(Status(5, 7, 1))
     assert not is_dead(None)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (452, "Quota exceeded for user bob"),
+        (450, "mailbox size limit exceeded"),
+        (452, "4.3.4 message size exceeds fixed limit"),
+        (451, "4.3.0 virus scanner: number of archive levels exceeded"),
+        (450, "4.7.25 Refused: maximum number of hops reached"),
+        (450, "4.4.6 too many mail hops"),
+        (451, "too many Received headers in messages"),
+        (452, "4.2.2 The mailbox is over its rate limit"),
+        (451, "too many messages in this mailbox"),
+        (451, "4.7.1 Greylisted: too many connections, come back later"),
+        (450, "4.2.1 <bob@example.org> is receiving mail too quickly"),
+        (552, "5.7.0 sending rate exceeded"),
+    ],
+)
+@pytest.mark.parametrize("of_message", [False, True], ids=["recipient", "message"])
+def test_an_answer_about_one_mail_or_mailbox_is_not_too_much(code: int, text: str, of_message: bool) -> None:
+    assert not says_too_much(code, text, is_of_message=of_message)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (450, "4.7.28 Unusual rate of mail"),
+        (450, "4.7.28 The mailbox gets too much"),
+        (451, "4.4.5 Congestion"),
+        (454, "Throttling failure: Maximum sending rate exceeded."),
+        (454, "Throttling failure: Daily message quota exceeded."),
+        (450, "4.7.1 Error: too much mail from 192.0.2.1"),
+        (454, "Too many connections"),
+        (452, "Too many concurrent SMTP connections"),
+        (451, "4.7.0 Too many messages in this session"),
+        (451, "Your hourly limit has been exceeded"),
+        (451, "Domain has exceeded the max emails per hour (100)"),
+        (451, "You are sending too fast"),
+        (452, "Maximum number of messages reached"),
+        (452, "mailbox.org: too many connections"),
+        (451, "4.7.1 slow down"),
+    ],
+)
+@pytest.mark.parametrize("of_message", [False, True], ids=["envelope", "message"])
+def test_words_about_a_rate_or_many_mails_are_too_much(code: int, text: str, of_message: bool) -> None:
+    assert says_too_much(code, text, is_of_message=of_message)
+
+
+@pytest.mark.parametrize("text", ["4.7.500 Server busy", "4.5.3 Too many of them"])
+def test_a_server_that_is_busy_with_one_message_says_nothing_of_others(text: str) -> None:
+    assert says_too_much(451, text)
+    assert not says_too_much(451, text, is_of_message=True)
+
+
+def test_what_everybody_may_read_of_an_answer_names_nobody() -> None:
+    said = "4.7.28 <alice@gmail.com> is receiving too much"
+
+    assert codes(450, said) == "450 4.7.28"
+    assert codes(421, "Go away, alice@gmail.com") == "421"
+    assert without_addresses(f"No: 450 {said}") == "No: 450 4.7.28 <…> is receiving too much"

@@ -293,7 +293,7 @@ def campaign(context: Context, payload: Payload) -> Result:
     counts = delivery.finish(context, found)
     if counts[ItemState.FAILED] == sum(counts.values()):
         raise Rejected("; ".join(found.refused) or "Every recipient was refused.")
-    return Result(values=delivery.summary(counts, found.refused))
+    return Result(values=delivery.summary(counts, found, found.refused))
 
 
 def filled(variant: Variant, known: dict[str, Any]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def take_message(context: Context, payload: Payload) -> Result:
         "failed": counts[ItemState.FAILED],
         "uncertain": counts[ItemState.UNCERTAIN],
     }
-    values |= delivery.redirected()
+    values |= delivery.redirected(found)
     return Result(values=values | ({"problems": found.refused} if found.refused else {}))
 
 

@@ -158,4 +158,4 @@ def send(context: Context, payload: Payload) -> Result:
     counts, problems = delivery.finish(context, found), found.refused + found.left_out
     if counts[ItemState.FAILED] + counts[ItemState.SKIPPED] == sum(counts.values()):
         raise Rejected("; ".join(problems) or "Every recipient was refused or left out.")
-    return Result(values={"message_id": message_id} | delivery.summary(counts, problems))
+    return Result(values={"message_id": message_id} | delivery.summary(counts, found, problems))

@@ -189,6 +189,17 @@ def test_a_421_instead_of_taking_the_message_says_that_it_was_not_taken(mill: Sc
     assert verdicts(found) == [["put_off"], ["taken"], ["taken"]]
 
 
+def test_421_to_one_message_after_the_other_is_about_all_of_them(mill: ScriptedServer) -> None:
+    mill.script["DOT"] = "421 4.7.0 Too busy"
+    mailer = Mailer(way_to(mill))
+
+    found = list(mailer.send(THREE))
+
+    assert verdicts(found) == [["put_off"], ["put_off"], ["unsent"]]
+    assert mailer.stopped is not None
+    assert mailer.stopped.again_in == AWAY
+
+
 def test_a_lost_answer_leaves_undecided_whom_it_was_about_and_nobody_else(mill: ScriptedServer) -> None:
     mill.script["RCPT bob@example.org"] = "550 5.1.1 No"
     mill.script["DOT"] = ["250 OK, then HANG UP", "250 OK"]

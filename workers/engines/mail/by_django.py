@@ -90,7 +90,7 @@ def _outcome(error: Exception, address: str) -> Outcome:
         code, text = error.recipients.get(address) or next(iter(error.recipients.values()))
         return Outcome.of(address, _reply(code, text))
     if isinstance(error, smtplib.SMTPResponseException):
-        return Outcome.of(address, _reply(error.smtp_code, error.smtp_error))
+        return Outcome.of(address, _reply(error.smtp_code, error.smtp_error), is_of_message=True)
     return Outcome.without_reply(address, Verdict.UNDECIDED, shown(str(error)) or NO_ANSWER)
 
 

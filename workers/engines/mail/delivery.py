@@ -13,19 +13,21 @@ from typing import Any
 
 from jobs.errors import Failed, NotYet
 from jobs.items import ClaimedItem, Ended, Held
+from jobs.mail.status import codes
 from jobs.mail.suppression import Reply
 from jobs.mail.traffic import Hold, Off
 from jobs.models.suppression import Suppressed
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.mail.posting import Posting
-from workers.engines.mail.redirect import redirect_address
 from workers.engines.mail.transport import Transport
 from workers.engines.mail.waits import LATER, Waits
-from workers.engines.smtp.outcome import Outcome, Verdict
+from workers.engines.smtp.connection import Unreachable, left_alone
+from workers.engines.smtp.outcome import GOING_AWAY, Outcome, Verdict
 
 CHUNK = 20
 MOVED = frozenset({Verdict.TAKEN, Verdict.REFUSED, Verdict.UNDECIDED})
+GONE = frozenset({Verdict.TAKEN, Verdict.UNDECIDED})
 ENDS = (ItemState.DONE, ItemState.FAILED, ItemState.SKIPPED, ItemState.UNCERTAIN)
 TOLD = 20
 """So many examples of what went wrong are told; the ledger has them all."""
@@ -40,6 +42,8 @@ class Delivered:
     left_out: list[str] = field(default_factory=list)
     again_in: timedelta | None = None
     """When the first of those who were put off may be tried again, where that is known."""
+    redirected_to: str = ""
+    """Which mailbox got this attempt's mails, where it was not their recipients'."""
 
 
 def deliver(
@@ -114,6 +118,8 @@ class Delivery:
             self._wait()
             return True
         later = self._waits.hold(LATER)
+        if later and not self._tried:
+            raise self._waits.not_yet(LATER, later.seconds)
         self.found.again_in = timedelta(seconds=later.seconds) if later else None
         return False
 
@@ -163,6 +169,8 @@ class Delivery:
         outcomes = send_chunk(self._transport, [postings[item.id] for item in sent])
         self._ended = [_skipped(self.found, item, postings[item.id].address, left) for item in skipped]
         self._end(sent, outcomes)
+        if any(outcome.verdict in GONE for outcome in outcomes):
+            self.found.redirected_to = self._transport.redirect
         self._tried += len(sent)
         self._seen += len(sent) + len(skipped)
         self._moved += len(skipped) + sum(outcome.verdict in MOVED for outcome in outcomes)
@@ -179,11 +187,10 @@ class Delivery:
         """Those who may go now; the others are pending again, until their time."""
         known: dict[int, Hold | None] = {}
         if self._waits:
-            known = {
-                item.id: self._waits.hold(self._traffic.key_of(postings[item.id].address)) for item in items
-            }
+            known = {item.id: self._waits.hold(self._key_of(postings[item.id].address)) for item in items}
         asked = [item for item in items if known.get(item.id) is None]
-        answers = self._traffic.admit([postings[item.id].address for item in asked], waited=waited)
+        addresses = [self._transport.redirect or postings[item.id].address for item in asked]
+        answers = self._traffic.admit(addresses, waited=waited)
         holds = {item.id: hold for item, hold in zip(asked, answers, strict=True) if hold is not None}
         for hold in holds.values():
             self._waits.add(hold)
@@ -209,23 +216,31 @@ class Delivery:
         self._context.items.hold(held)
         if self._traffic.is_trying:
             usual = [each for each in outcomes if each.verdict in MOVED or _is_usual(each)]
-            keys = {self._traffic.key_of(each.recipient) for each in usual}
+            keys = {self._key_of(each.recipient) for each in usual}
             for key in self._traffic.heard(keys | ({self._traffic.account} if usual else set())):
                 self._waits.call(key, self._chunk)
 
     def _hold_after(self, outcome: Outcome, end: Ended, put_off: dict[str, Hold]) -> Hold | None:
         """What one who is pending has to wait for; None if for nothing but the next attempt."""
-        if outcome.verdict is Verdict.UNSENT and self._transport.stopped is not None:
+        stopped = self._transport.stopped
+        if outcome.verdict is Verdict.UNSENT and stopped is not None:
             key = self._traffic.account
             if key not in put_off:
-                put_off[key] = self._leave_alone(self._transport.stopped)
+                put_off[key] = self._leave_alone(stopped)
         elif outcome.verdict is not Verdict.PUT_OFF:
             return None
+        elif outcome.is_of_message and (stopped is not None or outcome.is_too_much):
+            # Perhaps it was about this message alone: whoever tries next is another.
+            off = self._leave_alone(stopped or left_alone(outcome.reply))
+            self._waits.add(off)
+            key = LATER
+            delay = self._context.kind.retry.delay(end.detail["tries"])
+            put_off[key] = Hold(key, off.seconds + delay.total_seconds(), self._chunk)
         elif outcome.is_too_much:
-            key = self._traffic.key_of(outcome.recipient)
+            key = self._key_of(outcome.recipient)
             if key not in put_off:
                 self._context.log.warning("mail_domain_put_off", key=key, reply=str(outcome.text))
-                put_off[key] = self._traffic.put_off(key, f"{outcome.code} {outcome.text}", Off.ASKED)
+                put_off[key] = self._traffic.put_off(key, codes(outcome.code, outcome.text), Off.ASKED)
         elif self._waits or self._traffic.is_watched:
             # The job may go on long before its next attempt after a failure would.
             key = LATER
@@ -237,10 +252,15 @@ class Delivery:
             self._waits.add(put_off[key])
         return put_off[key]
 
+    def _key_of(self, address: str) -> str:
+        """The key of the domain that mail to this address really goes to."""
+        return self._traffic.key_of(self._transport.redirect or address)
+
     def _leave_alone(self, stopped: Failed) -> Hold:
         """The account, all workers."""
         cause = Off.ASKED if stopped.again_in else Off.AWAY
-        return self._traffic.put_off(self._traffic.account, str(stopped), cause)
+        told = stopped.told if isinstance(stopped, Unreachable) else ""
+        return self._traffic.put_off(self._traffic.account, told or str(stopped), cause)
 
     def _sent_away(self, stopped: Failed) -> Failed | NotYet:
         """The server is away: charged to the job if it got nobody anywhere in this attempt."""
@@ -265,7 +285,7 @@ class Delivery:
 
 def _is_usual(outcome: Outcome) -> bool:
     """Whether who put one recipient off takes others."""
-    return outcome.verdict is Verdict.PUT_OFF and not outcome.is_too_much
+    return outcome.verdict is Verdict.PUT_OFF and not outcome.is_too_much and outcome.code != GOING_AWAY
 
 
 def send_chunk(transport: Transport, postings: Sequence[Posting]) -> list[Outcome]:
@@ -282,12 +302,12 @@ def finish(context: Context, found: Delivered) -> dict[ItemState, int]:
     return counts
 
 
-def summary(counts: Mapping[ItemState, int], problems: Sequence[str]) -> dict[str, Any]:
+def summary(counts: Mapping[ItemState, int], found: Delivered, problems: Sequence[str]) -> dict[str, Any]:
     """What became of all of them, as a result tells it."""
     values: dict[str, Any] = {"accepted": sum(counts.values())} | {
         state.value: counts[state] for state in ENDS
     }
-    values |= redirected()
+    values |= redirected(found)
     if counts[ItemState.UNCERTAIN]:
         values["note"] = (
             "Whether the uncertain ones got the mail cannot be known from here. Ask before sending again."
@@ -295,10 +315,9 @@ def summary(counts: Mapping[ItemState, int], problems: Sequence[str]) -> dict[st
     return values | ({"problems": list(problems)} if problems else {})
 
 
-def redirected() -> dict[str, str]:
-    """Where all mail went instead, as a result tells it; for good, also once mail is let out again."""
-    redirect = redirect_address()
-    return {"redirected_to": redirect} if redirect else {}
+def redirected(found: Delivered) -> dict[str, str]:
+    """Where an attempt's mail went instead, as a result tells it for good."""
+    return {"redirected_to": found.redirected_to} if found.redirected_to else {}
 
 
 def _tell(told: list[str], why: str) -> None:

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Self
 
 from jobs.errors import Failed
+from jobs.mail.status import codes
 from workers.engines.smtp.outcome import GOING_AWAY, Reply, shown
 from workers.engines.smtp.server import Server, context_for
 
@@ -35,6 +36,9 @@ AWAY = timedelta(minutes=5)
 
 class Unreachable(Failed):
     """The mail server cannot be used at present; nothing was handed over."""
+
+    told = ""
+    """What everybody may know of it who waits for the server, where that is less than its words."""
 
 
 class Broken(Exception):
@@ -218,7 +222,10 @@ class Connection:
 
 def left_alone(reply: Reply) -> Unreachable:
     """What it is to us that the server wants nothing more for a while."""
-    return Unreachable(f"The mail server asks to be left alone: {reply}", again_in=AWAY)
+    asks = "The mail server asks to be left alone:"
+    error = Unreachable(f"{asks} {reply}", again_in=AWAY)
+    error.told = f"{asks} {codes(*reply)}"
+    return error
 
 
 def _expect(reply: Reply, said: str) -> None:

@@ -17,6 +17,8 @@ from workers.engines.smtp.server import Server
 GO_AHEAD = 354
 UNDECIDED_IN_A_ROW = 3
 """After so many lost answers no more messages are put at risk."""
+SENT_AWAY_IN_A_ROW = 2
+"""So many 421 to messages are about all of them; one may be about that message, or its connection."""
 NOT_INTERNATIONAL = "5.6.7"
 TOO_LARGE = "5.3.4"
 
@@ -58,7 +60,7 @@ class Mailer:
         """Whether the server may still hold the envelope of a message it did not get."""
         self._is_doubted = False
         """Whether the message before failed when this one's envelope was behind it already."""
-        self._undecided = 0
+        self._undecided = self._sent_away = 0
 
     def send(self, messages: Sequence[Envelope]) -> Iterator[list[Outcome]]:
         """For each message, in order, an outcome for each of its recipients; nothing is raised.
@@ -189,13 +191,14 @@ class Mailer:
         if final.is_good:
             connection.taken += 1
         self._is_doubted = not final.is_good
-        if final.code == GOING_AWAY:
-            self.drop()
-        elif final.is_too_much:
+        self._sent_away = self._sent_away + 1 if final.code == GOING_AWAY else 0
+        if final.stops_all or self._sent_away >= SENT_AWAY_IN_A_ROW:
             self.drop()
             self.stopped = left_alone(final)
-            return _each(waiting, Verdict.UNSENT, str(final))
-        return {recipient: Outcome.of(recipient, final) for recipient in waiting}
+        elif self._sent_away:
+            self.drop()
+        # Also where all others have to wait: what was said to this message is charged to it, and so ends.
+        return {recipient: Outcome.of(recipient, final, is_of_message=True) for recipient in waiting}
 
     def _undecide(self, waiting: list[str], error: Broken) -> dict[str, Outcome]:
         self._undecided += 1
@@ -253,7 +256,7 @@ def _too_much(answers: Answers) -> Reply | None:
 def _outcomes(message: Envelope, answers: Answers) -> list[Outcome]:
     """The last word so far about each; `taken` if all that is missing is the message itself."""
     if not answers.sender.is_good:
-        return [Outcome.of(recipient, answers.sender) for recipient in message.recipients]
+        return [Outcome.of(each, answers.sender, is_of_message=True) for each in message.recipients]
     outcomes = [
         Outcome.of(recipient, reply)
         for recipient, reply in zip(message.recipients, answers.recipients, strict=True)
@@ -262,7 +265,8 @@ def _outcomes(message: Envelope, answers: Answers) -> list[Outcome]:
     if data is None or data.code == GO_AHEAD:
         return outcomes
     return [
-        Outcome.of(found.recipient, data) if found.verdict is Verdict.TAKEN else found for found in outcomes
+        Outcome.of(found.recipient, data, is_of_message=True) if found.verdict is Verdict.TAKEN else found
+        for found in outcomes
     ]
 
 

@@ -50,6 +50,11 @@ class Reply(NamedTuple):
         """Whether it asks for less, or nothing for a while."""
         return says_too_much(self.code, self.text)
 
+    @property
+    def stops_all(self) -> bool:
+        """The same of an answer to a whole message."""
+        return says_too_much(self.code, self.text, is_of_message=True)
+
     def __str__(self) -> str:
         return f"{self.code} {self.text}".strip()
 
@@ -62,21 +67,28 @@ class Outcome(NamedTuple):
     code: int
     status: str
     text: str
+    is_of_message: bool = False
+    """Whether the answer was one to the message, and not to its recipient."""
 
     @property
     def is_too_much(self) -> bool:
         """Whether the server asks for less, or nothing for a while."""
-        return says_too_much(self.code, self.text)
+        return says_too_much(self.code, self.text, is_of_message=self.is_of_message)
+
+    @property
+    def reply(self) -> Reply:
+        """What the server said; 0 if it was nothing."""
+        return Reply(self.code, self.text)
 
     @classmethod
-    def of(cls, recipient: str, reply: Reply) -> Outcome:
+    def of(cls, recipient: str, reply: Reply, *, is_of_message: bool = False) -> Outcome:
         """As a reply that was the last word about this recipient says."""
         verdict = Verdict.PUT_OFF
         if reply.is_good:
             verdict = Verdict.TAKEN
         elif 500 <= reply.code < 600:
             verdict = Verdict.REFUSED
-        return cls(recipient, verdict, reply.code, reply.status, reply.text)
+        return cls(recipient, verdict, reply.code, reply.status, reply.text, is_of_message)
 
     def instead_of(self, meant: str) -> Outcome:
         """The same, told of whom the message was meant for: another mailbox got it in their place."""
