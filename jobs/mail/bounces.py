@@ -18,7 +18,6 @@ from uuid import UUID
 import structlog
 from uuid_utils.compat import uuid7
 
-from jobs.conf import conf
 from jobs.database import DJANGO, Database
 from jobs.errors import BadReport
 from jobs.mail.address import key_of
@@ -88,7 +87,7 @@ def take_report(raw: bytes, *, db: Database = DJANGO) -> Taken:
     if not about:
         raise BadReport("This report names nobody to whom that mail was sent.")
     with db.atomic():
-        taken = [_take(report.identity, sent.job, *each, db=db) for each in about]
+        taken = [_take(report.identity, sent, *each, db=db) for each in about]
     effects = [effect for effect in taken if effect is not None]
     found = Taken(max(effects or [Effect.NOTHING], key=list(Effect).index), bool(effects), sent.job)
     log.info("mail_report_taken", job_id=str(sent.job), effect=found.effect, is_new=found.is_new)
@@ -117,9 +116,10 @@ def _keys(fate: Fate) -> Iterator[str]:
             continue
 
 
-def _take(identity: str, job: UUID, mailed: Mailed, fate: Fate, *, db: Database) -> Effect | None:
+def _take(identity: str, sent: Sent, mailed: Mailed, fate: Fate, *, db: Database) -> Effect | None:
     """Do what it asks for; None if that was done before."""
-    reason = _reason(fate)
+    # Of a mail that was redirected it is about the mailbox that got it, and not about who was meant.
+    reason = None if sent.is_redirected else _reason(fate)
     effect = Effect.SUPPRESSED if reason else Effect.NOTED if fate.action in ENDED else Effect.NOTHING
     status, words = str(fate.status or ""), storable(fate.words)
     told = {"action": fate.action.value, "status": status, "words": words}
@@ -127,7 +127,7 @@ def _take(identity: str, job: UUID, mailed: Mailed, fate: Fate, *, db: Database)
         "id": uuid7(),
         "identity": identity,
         "key": key_of(mailed.address),
-        "job": job,
+        "job": sent.job,
         "effect": effect.value,
     }
     if not db.rows(REMEMBER, row | told):
@@ -136,15 +136,17 @@ def _take(identity: str, job: UUID, mailed: Mailed, fate: Fate, *, db: Database)
         db.rows(NOTE, {"item": mailed.item, "note": json.dumps(told)})
     if reason:
         entry = Entry(
-            address=mailed.address, reason=reason, source="report", job=job, note=f"{status} {words}".strip()
+            address=mailed.address,
+            reason=reason,
+            source="report",
+            job=sent.job,
+            note=f"{status} {words}".strip(),
         )
         suppress(mailed.owner, [entry], db=db)
     return effect
 
 
 def _reason(fate: Fate) -> Suppressed | None:
-    if conf().email_redirect_to:
-        return None  # it is about the mailbox that got all mail, and not about who was meant
     if fate.action is Action.COMPLAINED:
         return Suppressed.COMPLAINED
     is_final = fate.action is Action.FAILED and is_dead(fate.status, fate.code)

@@ -2,6 +2,9 @@
 
 `<job.item.seal@domain>`: whoever reports about a mail returns its Message-ID. Without the secret key nobody
 can make the seal for another recipient's item, so a made-up report can speak only of a mail its maker got.
+
+A mail that EMAIL_REDIRECT_TO sent to another mailbox has another seal: whatever comes back about it, and
+whenever, is about that mailbox, and not about who was meant.
 """
 
 from __future__ import annotations
@@ -29,11 +32,14 @@ class Sent(NamedTuple):
 
     job: UUID
     item: int
+    is_redirected: bool = False
+    """Whether another mailbox got it than who was meant."""
 
 
-def make_message_id(job: UUID, item: int, domain: str) -> str:
+def make_message_id(job: UUID, item: int, domain: str, *, is_redirected: bool = False) -> str:
     """The same for every attempt, so that a mail server or reader can tell a repetition."""
-    return f"<{job.hex}.{item}.{_seal(job, item, settings.SECRET_KEY)}@{domain}>"
+    seal = _seal(Sent(job, item, is_redirected), settings.SECRET_KEY)
+    return f"<{job.hex}.{item}.{seal}@{domain}>"
 
 
 def open_message_id(text: str) -> Sent | None:
@@ -41,15 +47,17 @@ def open_message_id(text: str) -> Sent | None:
     found = OURS.search(text)
     if found is None:
         return None
-    sent = Sent(UUID(hex=found[1]), int(found[2]))
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    if any(hmac.compare_digest(found[3], _seal(*sent, key)) for key in keys):
-        return sent
+    for is_redirected in (False, True):
+        sent = Sent(UUID(hex=found[1]), int(found[2]), is_redirected)
+        if any(hmac.compare_digest(found[3], _seal(sent, key)) for key in keys):
+            return sent
     return None
 
 
-def _seal(job: UUID, item: int, key: str | bytes) -> str:
-    digest = hmac.digest(_salted(key), f"{job.hex}.{item}".encode(), "sha256")
+def _seal(sent: Sent, key: str | bytes) -> str:
+    text = f"{sent.job.hex}.{sent.item}" + (".redirected" if sent.is_redirected else "")
+    digest = hmac.digest(_salted(key), text.encode(), "sha256")
     return b32encode(digest)[:SEAL_CHARACTERS].decode().lower()
 
 

@@ -18,8 +18,8 @@ from jobs.mail.bounces import Effect, take_report
 from jobs.models import Item, Suppression
 from jobs.registry import KINDS
 from tests.engines.mail.keys import DOMAIN, ask_dns, rsa_signer
-from tests.mail.letters import bounce, recipient
-from tests.running import accept, run
+from tests.mail.letters import bounce, complaint, recipient
+from tests.running import accept, lose, run
 from tests.smtp import Server
 from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
 from workers.engines.mail.transport import SMTP_BACKENDS
@@ -141,17 +141,64 @@ def test_a_bounce_of_the_sandbox_suppresses_nobody(sandbox: Settings, post: Serv
     assert not Suppression.objects.exists()
 
 
+def goes_to(settings: Settings, mailbox: str) -> None:
+    settings.MILLRACE = settings.MILLRACE | {"email_redirect_to": mailbox}
+    conf.cache_clear()
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_late_report_of_the_sandbox_suppresses_nobody_when_mail_is_let_out(
+    name: str, sandbox: Settings, post: Server
+) -> None:
+    kind = KINDS.find(name)
+    run(kind, accept(kind, ASKED[name]))
+    message_id = str(post.taken[-1][1]["Message-ID"])
+    goes_to(sandbox, "")
+
+    taken = take_report(bounce(message_id, recipient("ada@example.org")))
+
+    assert taken.effect is Effect.NOTED
+    assert not Suppression.objects.exists()
+
+
+def test_a_complaint_about_a_mail_that_went_out_suppresses_while_the_sandbox_is_on(
+    sandbox: Settings, post: Server
+) -> None:
+    goes_to(sandbox, "")
+    kind = KINDS.find("email.campaign")
+    run(kind, accept(kind, ASKED["email.campaign"]))
+    message_id = str(post.taken[0][1]["Message-ID"])
+    goes_to(sandbox, SANDBOX)
+
+    take_report(complaint(message_id))
+
+    assert Suppression.objects.get().address == "ada@example.org"
+
+
+def test_a_result_calls_redirected_only_what_was(sandbox: Settings, post: Server) -> None:
+    goes_to(sandbox, "")
+    kind = KINDS.find("email.campaign")
+    job = accept(kind, ASKED["email.campaign"])
+    run(kind, job)
+    goes_to(sandbox, SANDBOX)
+
+    result = run(kind, lose(job))  # it died after the last mail, before it was finished
+
+    assert result.values["done"] == 2
+    assert "redirected_to" not in result.values
+
+
+@pytest.mark.parametrize("value", ["not an address", " "])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.split(".")[-2])
 def test_a_sandbox_that_is_no_address_lets_nothing_out(
-    way: str, sandbox: Settings, mill: ScriptedServer
+    way: str, value: str, sandbox: Settings, mill: ScriptedServer
 ) -> None:
     sandbox.EMAIL_BACKEND = way
-    sandbox.MILLRACE = sandbox.MILLRACE | {"email_redirect_to": "not an address"}
-    conf.cache_clear()
+    goes_to(sandbox, value)
     kind = KINDS.find("email.campaign")
     job = accept(kind, ASKED["email.campaign"])
 
-    with pytest.raises(Failed, match="EMAIL_REDIRECT_TO='not an address' is not a mail address"):
+    with pytest.raises(Failed, match=f"EMAIL_REDIRECT_TO='{value}' is not a mail address"):
         run(kind, job)
 
     assert not mill.sessions
@@ -193,10 +240,14 @@ def test_a_message_of_djangos_can_be_sent_again(sandbox: Settings, post: Server)
     assert message.extra_headers == {"X-One": "1"}
 
 
-def test_the_installation_sends_by_the_backend_that_redirects(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EMAIL_REDIRECT_TO", SANDBOX)
+@pytest.mark.parametrize(("given", "kept"), [(SANDBOX, SANDBOX), (f" {SANDBOX}\t", SANDBOX), (" ", " ")])
+def test_the_installation_sends_by_the_backend_that_redirects(
+    monkeypatch: pytest.MonkeyPatch, given: str, kept: str
+) -> None:
+    """Also where the value is blank: then it sends nothing."""
+    monkeypatch.setenv("EMAIL_REDIRECT_TO", given)
 
     found = runpy.run_path(str(ROOT / "core" / "settings.py"))
 
     assert found["EMAIL_BACKEND"] == "workers.engines.mail.redirect.RedirectingBackend"
-    assert found["MILLRACE"]["email_redirect_to"] == SANDBOX
+    assert found["EMAIL_REDIRECT_TO"] == found["MILLRACE"]["email_redirect_to"] == kept

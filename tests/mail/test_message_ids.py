@@ -17,7 +17,14 @@ def test_a_message_id_says_which_item_it_was() -> None:
 
     assert found == make_message_id(JOB, 4711, "example.org")
     assert len(found) < 78
-    assert open_message_id(f"Message-ID: {found}") == (JOB, 4711)
+    assert open_message_id(f"Message-ID: {found}") == (JOB, 4711, False)
+
+
+def test_a_message_id_says_for_good_whether_the_mail_was_redirected() -> None:
+    found = make_message_id(JOB, 4711, "example.org", is_redirected=True)
+
+    assert open_message_id(found) == (JOB, 4711, True)
+    assert found != make_message_id(JOB, 4711, "example.org")
 
 
 @pytest.mark.parametrize("secret", ["a key", b"a key"])
@@ -49,6 +56,6 @@ def test_a_new_secret_key_still_knows_mails_under_way(settings: Settings) -> Non
     before = make_message_id(JOB, 1, "example.org")
 
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another" * 10
-    assert open_message_id(before) == (JOB, 1)
+    assert open_message_id(before) == (JOB, 1, False)
     settings.SECRET_KEY_FALLBACKS = []
     assert open_message_id(before) is None

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from jobs.conf import conf
 from jobs.mail.address import ascii_domain
 from jobs.mail.message_ids import WHOLE_JOB, make_message_id
 from workers.engines.mail.header import Mailbox
@@ -37,10 +38,11 @@ def _mailbox(text: str) -> Mailbox:
 def message_id(job: UUID, item: int = WHOLE_JOB) -> str:
     """The same for every attempt, so that a mail server or reader can tell a repetition.
 
+    It says whether the mail is redirected, which it is for the one that goes out by this setting.
     `item` has this mail to itself; by none all items share it. What comes back about it can be believed
     (jobs/mail/message_ids.py).
     """
-    return make_message_id(job, item, sender().domain)
+    return make_message_id(job, item, sender().domain, is_redirected=bool(conf().email_redirect_to))
 
 
 def letter(
