@@ -332,6 +332,8 @@ EMAIL_UNVERIFIED = switch("EMAIL_UNVERIFIED", default=False)
 """on = a mail server is used although its certificate is not good for its name: anybody may be it."""
 EMAIL_REDIRECT_TO = env.str("EMAIL_REDIRECT_TO", default="")
 """A sandbox: the one mailbox that gets all mail, whoever it is for; empty = everybody gets their own."""
+# Nothing but blanks stays set, and lets nothing out: somebody meant to keep mail in.
+EMAIL_REDIRECT_TO = EMAIL_REDIRECT_TO.strip() or EMAIL_REDIRECT_TO
 if EMAIL_REDIRECT_TO:
     # Also what a project of yours sends by Django itself.
     EMAIL_BACKEND = "workers.engines.mail.redirect.RedirectingBackend"

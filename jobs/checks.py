@@ -73,7 +73,7 @@ def check_transport(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
 @register
 def check_redirect(app_configs: Apps = None, **_: Any) -> list[CheckMessage]:
     """Whether mail reaches those whom it is for."""
-    return list(wrong_redirect(conf().email_redirect_to.strip()))
+    return list(wrong_redirect(conf().email_redirect_to))
 
 
 @register

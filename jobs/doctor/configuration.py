@@ -56,7 +56,7 @@ def wrong(found: CheckMessage) -> Finding:
 
 def redirect() -> Iterator[Finding]:
     """Mail that reaches nobody whom it is for."""
-    if to := conf().email_redirect_to:
+    if "@" in (to := conf().email_redirect_to):  # else nothing is sent, as the check says
         yield warning(
             "configuration.redirect",
             f"All mail goes to {to}: EMAIL_REDIRECT_TO is set.",

@@ -14,7 +14,7 @@ from celery_app import app
 from core import checks as core_checks
 from jobs import checks
 from jobs.checks import wrong_kind, wrong_redirect, wrong_server, wrong_times, wrong_transport
-from jobs.conf import Conf
+from jobs.conf import Conf, conf
 from tests.running import make_kind
 
 
@@ -55,10 +55,25 @@ def test_a_kind_can_be_named_queued_and_ended(fields: dict[str, Any], expected: 
 
 @pytest.mark.parametrize(
     ("to", "expected"),
-    [("", []), ("sandbox@example.org", ["millrace.W023"]), ("everybody", ["millrace.E022"])],
+    [
+        ("", []),
+        ("sandbox@example.org", ["millrace.W023"]),
+        ("everybody", ["millrace.E022"]),
+        (" ", ["millrace.E022"]),
+    ],
 )
 def test_mail_that_is_redirected_is_mentioned(to: str, expected: list[str]) -> None:
     assert ids(wrong_redirect(to)) == expected
+
+
+@pytest.mark.parametrize("to", ["", " "])
+def test_a_redirect_that_is_set_but_blank_is_refused(settings: Settings, to: str) -> None:
+    settings.MILLRACE = settings.MILLRACE | {"email_redirect_to": to}
+    conf.cache_clear()
+    try:
+        assert ids(checks.check_redirect()) == (["millrace.E022"] if to else [])
+    finally:
+        conf.cache_clear()
 
 
 def test_an_old_server_is_refused() -> None:

@@ -209,7 +209,13 @@ def test_mail_that_reaches_nobody_it_is_for_is_mentioned(look: Look, given: Call
     assert "sandbox@example.org" in found.found
 
 
-def test_a_redirect_to_what_is_no_address_is_a_problem(look: Look, given: Callable[..., None]) -> None:
-    given(email_redirect_to="everybody")
+@pytest.mark.parametrize("to", ["everybody", " "])
+def test_a_redirect_to_what_is_no_address_is_a_problem(
+    look: Look, given: Callable[..., None], to: str
+) -> None:
+    given(email_redirect_to=to)
 
-    assert of(look("configuration"), "configuration.millrace.E022").state is State.PROBLEM
+    area = look("configuration")
+
+    assert of(area, "configuration.millrace.E022").state is State.PROBLEM
+    assert "configuration.redirect" not in ids(area), "it goes nowhere"

@@ -28,7 +28,7 @@ class BadRedirect(Failed):
 
 def redirect_address() -> str:
     """Where all mail goes; empty = to whom it is for. Raises BadRedirect."""
-    asked = conf().email_redirect_to.strip()
+    asked = conf().email_redirect_to
     try:
         return read_address(asked) if asked else ""
     except ValueError as error:
