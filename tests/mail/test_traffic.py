@@ -274,3 +274,10 @@ def run_all(calls: list[Callable[[], None]]) -> None:
     for thread in threads:
         thread.join(60)
     assert not errors, errors
+
+
+def test_why_a_key_is_left_alone_names_nobody() -> None:
+    """Whoever waits for it reads that, and it may be about somebody else's recipient."""
+    traffic.put_off("account=x", "It refuses: 535 <alice@gmail.com> is locked", Off.AWAY)
+
+    assert MailTraffic.objects.get().off_why == "It refuses: 535 <…> is locked"
