@@ -48,7 +48,8 @@ def test_a_log_line_that_is_no_unicode_costs_nothing(start_worker: StartWorker, 
     (job,) = ended(submit_job("test.fault", {"do": "odd_log"}, owner=alice).id)
 
     assert (job.state, job.attempt) == ("succeeded", 1)
-    assert LogLine.objects.filter(job=job, text="read ?").exists()
+    # Lines are written when the child comes to rest, after the outcome.
+    eventually(LogLine.objects.filter(job=job, text="read ?").exists, what="the line, legible")
 
 
 def test_a_program_that_a_kind_starts_hears_term(start_worker: StartWorker, alice: User) -> None:
