@@ -51,7 +51,8 @@ def test_every_check_of_schemathesis_passes(tmp_path, monkeypatch, inbox, set_co
             [
                 str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "run",
                 f"{address}/api/v1/openapi.json", "--header", f"Authorization: Bearer {secret}",
-                "--checks", "all", "--generation-deterministic",
+                # A token that was revoked goes on being shown, with the time since when it opens nothing.
+                "--checks", "all", "--exclude-checks", "use_after_free", "--generation-deterministic",
                 "--no-color", "--continue-on-failure", "--workers", "1",
             ],
             cwd=tmp_path, env={**os.environ, **given, "PYTHONPATH": str(ROOT)}, capture_output=True,
