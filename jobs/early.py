@@ -7,9 +7,8 @@ measure from the ringing on, each by its own clock, so that no two clocks need t
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 MARK = "early-"
@@ -28,28 +27,26 @@ class EarlyBell:
         self.id = f"{MARK}{job}"
         self._again = again
         self._rung_at = time.monotonic()
-        self._lock = threading.Lock()
         self._is_new: bool | None = None
         self._is_in_time: bool | None = None
 
     def hung(self, *, is_new: bool) -> None:
         """It lies in the broker; or another lay there already, which says nothing of this job."""
-        with self._lock:
-            self._is_new = is_new
+        self._is_new = is_new
         self._compare()
 
     def committed(self) -> None:
         """The job may be claimed from now on."""
-        with self._lock:
-            self._is_in_time = time.monotonic() - self._rung_at < SURE_SECONDS
+        self._is_in_time = time.monotonic() - self._rung_at < SURE_SECONDS
         self._compare()
 
     def _compare(self) -> None:
-        """Whoever comes second of the two knows whether the bell was enough; a lost one is the sweep's."""
-        with self._lock:
-            are_known = self._is_new is not None and self._is_in_time is not None
-            is_enough = bool(self._is_new and self._is_in_time)
-        if are_known and not is_enough:
+        """Whoever comes second of the two knows whether the bell was enough; a lost one is the sweep's.
+
+        Each writes before it reads, so that one of them knows both; if both do, a second ring is none more.
+        """
+        are_known = self._is_new is not None and self._is_in_time is not None
+        if are_known and not (self._is_new and self._is_in_time):
             self._again()
 
 
@@ -61,7 +58,7 @@ class Awaited:
         self._job = bell.removeprefix(MARK) if bell.startswith(MARK) else None
         self._until = time.monotonic() + GOOD_SECONDS
 
-    def saw(self, jobs: list[UUID]) -> None:
+    def saw(self, jobs: Iterable[UUID]) -> None:
         """These were claimed."""
         if self._job is not None and self._job in map(str, jobs):
             self._job = None

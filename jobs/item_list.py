@@ -43,6 +43,11 @@ class ItemPage(NamedTuple):
     after: str
 
 
+def is_undecided(item: Item) -> bool:
+    """Whether it is one of those."""
+    return item.state == ItemState.UNCERTAIN and "decided" not in (item.detail or {})
+
+
 def reference(item: Item, words: ItemWords) -> str:
     """What others know it by; empty for one that nobody outside has heard of."""
     return "" if item.state in UNTOUCHED else words.known_as(item.job_id, item.id, item.given)

@@ -137,6 +137,11 @@ class Registry:
         """The kind of that name, or None."""
         return self._kinds.get(name)
 
+    def item_words(self, name: str) -> ItemWords:
+        """What people call the items of the kind of that name, which may be gone."""
+        kind = self.get(name)
+        return kind.item_words if kind else ItemWords()
+
     def all(self) -> list[Kind]:
         """Every kind, by name."""
         return [self._kinds[name] for name in sorted(self._kinds)]

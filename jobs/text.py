@@ -1,10 +1,11 @@
-"""Text as PostgreSQL can keep it, and spans of time as one says them."""
+"""Text as PostgreSQL can keep it, texts that are ids, and spans of time as one says them."""
 
 from __future__ import annotations
 
 import sys
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 MANAGE = ".venv/bin/python manage.py" if Path(sys.prefix).name == ".venv" else "python manage.py"
 """How a command is typed here: `make` keeps its Python in `.venv`; a container has one."""
@@ -15,6 +16,15 @@ LIMIT = 20_000
 def storable(text: str, limit: int = LIMIT) -> str:
     """The text without NUL and halves of surrogate pairs, which the database refuses, cut to `limit`."""
     return text[:limit].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def is_id(text: str) -> bool:
+    """Whether it is a whole id."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def span(time: timedelta) -> str:

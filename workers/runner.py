@@ -114,7 +114,7 @@ class Runner:
                 ended = []
                 threading.Event().wait(STEP_SECONDS)
                 continue
-            awaited.saw([job.id for job in jobs])
+            awaited.saw(job.id for job in jobs)
             if number == 0 and len(jobs) >= limit and jobs[-1].has_more:
                 ring(queue)  # the chain: one more child wakes, and does the same
             ended = self._run_batch(queue, jobs)

@@ -12,7 +12,7 @@ from jobs.api.answers import answer
 from jobs.api.asking import once_a_request
 from jobs.api.auth import BOUNCES
 from jobs.api.idempotent import idempotent_for
-from jobs.api.problems import Refused
+from jobs.api.raw_body import raw_body
 from jobs.api.schemas import BounceTaken
 from jobs.mail.bounces import take_report
 from jobs.mail.report import MOST_BYTES
@@ -44,14 +44,4 @@ def take_bounce(request: HttpRequest) -> HttpResponse:
 @once_a_request
 def message_of(request: HttpRequest) -> bytes:
     """The message as it came; raises Refused."""
-    if request.content_type != MESSAGE:
-        raise Refused(
-            "unsupported_media_type",
-            f"Send the message as it is, as {MESSAGE}, not as {request.content_type or 'nothing'}.",
-            headers={"Accept": MESSAGE},
-        )
-    # Not `request.body`: that is as large as a body of JSON may be.
-    raw = request.read(MOST_BYTES + 1)
-    if len(raw) > MOST_BYTES:
-        raise Refused("too_large", f"A report may have {MOST_BYTES // (1024 * 1024)} MB.")
-    return raw
+    return raw_body(request, media_type=MESSAGE, most_bytes=MOST_BYTES, called="message", about="A report")

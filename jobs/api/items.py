@@ -18,7 +18,6 @@ from jobs.api.link import page_links
 from jobs.api.schemas import Decided, DecideIn, ItemPage
 from jobs.item_list import WantedItems, page_of_items, reference
 from jobs.item_note import note_of
-from jobs.item_words import ItemWords
 from jobs.lifecycle.again import do_again, leave_as_they_are
 from jobs.models import Item, Job
 from jobs.owners import find_job, own_job
@@ -71,14 +70,12 @@ def decide(request: HttpRequest, id: UUID, given: DecideIn) -> HttpResponse:
 
 def shown_item(item: Item, job: Job) -> dict[str, Any]:
     """One of them."""
-    kind = KINDS.get(job.kind)
-    words = kind.item_words if kind else ItemWords()
     return {
         "id": item.id,
         "key": item.key,
         "state": item.state,
         "note": note_of(item.detail),
         "detail": item.detail,
-        "reference": reference(item, words) or None,
+        "reference": reference(item, KINDS.item_words(job.kind)) or None,
         "moved_at": time(item.moved_at),
     }

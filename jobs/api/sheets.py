@@ -13,7 +13,7 @@ from jobs.api.answers import answer
 from jobs.api.asking import once_a_request
 from jobs.api.auth import READ, SUBMIT, holder_of, must_submit
 from jobs.api.idempotent import idempotent_for
-from jobs.api.problems import Refused
+from jobs.api.raw_body import raw_body
 from jobs.api.schemas import SheetTaken
 from jobs.download import download
 from jobs.mail.listing import Wanted, each_suppression
@@ -78,14 +78,6 @@ def import_suppressions(request: HttpRequest) -> HttpResponse:
 @once_a_request
 def sheet_of(request: HttpRequest) -> bytes:
     """The file as it came; raises Refused."""
-    if request.content_type != CSV:
-        raise Refused(
-            "unsupported_media_type",
-            f"Send the file as it is, as {CSV}, not as {request.content_type or 'nothing'}.",
-            headers={"Accept": CSV},
-        )
-    # Not `request.body`: that is as large as a body of JSON may be.
-    raw = request.read(MOST_BYTES + 1)
-    if len(raw) > MOST_BYTES:
-        raise Refused("too_large", f"A file of suppressions may have {MOST_BYTES // (1024 * 1024)} MB.")
-    return raw
+    return raw_body(
+        request, media_type=CSV, most_bytes=MOST_BYTES, called="file", about="A file of suppressions"
+    )

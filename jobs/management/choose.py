@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from jobs.models import Job
 from jobs.search import search
-from jobs.search.query import is_id
+from jobs.text import is_id
 
 HELP = (
     "ids of jobs, or a filter: state:failed kind:images.* created:>2h -queue:bulk "

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from jobs.artifacts import ArtifactField, files_of, store_upload
 from jobs.errors import BadPayload, BadUpload, Problem
 from jobs.pages.schema import Shape, shapes_of
 from jobs.registry import Kind
+from jobs.text import is_id
 
 PREFIX = "field:"
 """What the parsed options of fields begin with, so that a field may be called anything."""
@@ -151,7 +151,7 @@ def store_files(kind: Kind, payload: dict[str, Any], owner: Any) -> dict[str, An
     """The payload with every path replaced by the id of the stored file; an id stays."""
 
     def store(name: str, field: ArtifactField, value: Any) -> Any:
-        if not isinstance(value, str) or is_id(value):
+        if not isinstance(value, str) or is_stored(value):
             return value
         try:
             with Path(value).open("rb") as content:
@@ -168,7 +168,7 @@ def asked(kind: Kind, payload: dict[str, Any]) -> str:
     """What was asked as a text, files by their content: an upload gets another id each time."""
 
     def digest(name: str, field: ArtifactField, value: Any) -> Any:
-        if not isinstance(value, str) or is_id(value):
+        if not isinstance(value, str) or is_stored(value):
             return value
         try:
             with Path(value).open("rb") as content:
@@ -192,10 +192,6 @@ def each_file(
     }
 
 
-def is_id(text: str) -> bool:
+def is_stored(text: str) -> bool:
     """Whether it names a stored file rather than a path."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return not Path(text).exists()
+    return is_id(text) and not Path(text).exists()

@@ -17,7 +17,6 @@ from jobs.lifecycle.again import do_again, leave_as_they_are
 from jobs.models import Item, Job
 from jobs.owners import must_submit, own_job
 from jobs.pages.answers import page, signed_in
-from jobs.pages.items import words_of
 from jobs.registry import KINDS
 
 AGAIN, LEAVE = "again", "leave"
@@ -38,7 +37,7 @@ def job_decide(request: HttpRequest, id: UUID) -> HttpResponse:
     if act == AGAIN:
         must_submit(request.user)
     if not act or chosen == []:
-        messages.warning(request, f"Choose {words_of(job).many} first.", fail_silently=True)
+        messages.warning(request, f"Choose {KINDS.item_words(job.kind).many} first.", fail_silently=True)
         return redirect("job-items", job.id)
     try:
         return do(request, job, act, chosen) if request.method == "POST" else ask(request, job, act, chosen)
@@ -57,7 +56,7 @@ def ask(request: HttpRequest, job: Job, act: str, chosen: list[int] | None) -> H
     count = rows.count()
     if not count:
         raise NotPossible("Nothing is undecided here: somebody may have been faster.")
-    words = words_of(job)
+    words = KINDS.item_words(job.kind)
     context = {
         "section": "jobs",
         "job": job,
@@ -76,7 +75,7 @@ def ask(request: HttpRequest, job: Job, act: str, chosen: list[int] | None) -> H
 
 def do(request: HttpRequest, job: Job, act: str, chosen: list[int] | None) -> HttpResponse:
     """What was decided, once; two who press the button are one after the other."""
-    actor, words = request.user.get_username(), words_of(job)
+    actor, words = request.user.get_username(), KINDS.item_words(job.kind)
     if act == LEAVE:
         count = leave_as_they_are(job, actor=actor, items=chosen)
         text = f"Left as they are: {words.count(count)}."

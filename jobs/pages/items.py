@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from jobs.cells import harmless
 from jobs.download import csv_lines, download
 from jobs.errors import BadFilter
-from jobs.item_list import RETURNED, ItemPage, WantedItems, each_item, page_of_items, reference
+from jobs.item_list import RETURNED, ItemPage, WantedItems, each_item, is_undecided, page_of_items, reference
 from jobs.item_note import Note, note_of, notes_of
 from jobs.item_words import ItemWords
 from jobs.lifecycle import again
@@ -59,7 +59,7 @@ class Shown(NamedTuple):
 def job_items(request: HttpRequest, id: UUID) -> HttpResponse:
     """A page of them."""
     job = find_job(request.user, id)
-    words, wanted = words_of(job), wanted_by(request)
+    words, wanted = KINDS.item_words(job.kind), wanted_by(request)
     counted = counts_of(job)
     found, notice = listed(request, job, wanted)
     lines = [shown(item, words) for item in found.rows]
@@ -95,7 +95,7 @@ def job_items(request: HttpRequest, id: UUID) -> HttpResponse:
 def job_items_csv(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     """All that fit, as CSV."""
     job = find_job(request.user, id)
-    words = words_of(job)
+    words = KINDS.item_words(job.kind)
     heading = [words.one, "state", "note", (words.reference or "reference").lower(), "moved_at"]
     lines = csv_lines(heading, rows(job, wanted_by(request), words), mark="\ufeff")
     return download(request, lines, name=f"{words.many}.csv")
@@ -125,13 +125,12 @@ def listed(request: HttpRequest, job: Job, wanted: WantedItems) -> tuple[ItemPag
 
 def shown(item: Item, words: ItemWords) -> Shown:
     """What a line says."""
-    is_open = item.state == ItemState.UNCERTAIN and "decided" not in (item.detail or {})
     return Shown(
         item,
         words.state(item.state),
         notes_of(item.detail),
         reference(item, words),
-        is_open,
+        is_undecided(item),
     )
 
 
@@ -146,12 +145,6 @@ def tabs(counted: Counts, words: ItemWords, wanted: WantedItems) -> Iterator[Tab
     for state, said, number in ways:
         query = query_of(WantedItems(state, wanted.text))
         yield Tab(state, said, number, query, state == wanted.state)
-
-
-def words_of(job: Job) -> ItemWords:
-    """The words of its kind, which may be gone."""
-    kind = KINDS.get(job.kind)
-    return kind.item_words if kind else ItemWords()
 
 
 def wanted_by(request: HttpRequest) -> WantedItems:

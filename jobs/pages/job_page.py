@@ -16,7 +16,6 @@ from django.views.decorators.http import require_safe
 from jobs import handoff, results
 from jobs.artifacts import make_link
 from jobs.database import DJANGO
-from jobs.item_words import ItemWords
 from jobs.lifecycle import again
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
@@ -91,7 +90,7 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
     asked_by = asked_by_whom(job)
     ledger = [(state, number) for state, number in counts_of(job).items() if number]
     kind = KINDS.get(job.kind)
-    words = kind.item_words if kind else ItemWords()
+    words = KINDS.item_words(job.kind)
     undecided = again.count_undecided(job.id) if job.is_final and ledger else 0
     found: dict[str, Any] = {
         "section": "jobs",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.template.defaultfilters import filesizeformat
@@ -12,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from jobs.artifacts import ArtifactField
 from jobs.conf import conf
 from jobs.models import Artifact
+from jobs.text import is_id
 
 KEPT, DROPPED = "kept", "dropped"
 """What is added to a field's name: the ids of files that are there already, and of those to do without."""
@@ -118,15 +118,6 @@ def listed(data: Any, name: str) -> list[str]:
         return [str(value) for value in data.getlist(name)]
     value = data.get(name, [])
     return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
-
-
-def is_id(text: str) -> bool:
-    """Whether it looks like the id of a file."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def most_bytes(file: ArtifactField) -> int:

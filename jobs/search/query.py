@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -19,6 +18,7 @@ from jobs.registry import KINDS
 from jobs.search.fields import FIELDS, TIMES, Asker, Field
 from jobs.search.grammar import Word, read, written
 from jobs.states import State
+from jobs.text import is_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,15 +91,6 @@ def guess(word: Word) -> str:
     if first.text in list(State):
         return "state"
     return "kind" if first.is_pattern or KINDS.get(first.text) else "error"
-
-
-def is_id(text: str) -> bool:
-    """Whether it is a whole id."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def field_of(word: Word) -> Field:

@@ -57,7 +57,7 @@ def shown(source: str, *, field: str) -> list[Shown]:
     for start, end in sorted(_cids(_masked(source))):
         line += source.count("\n", place, start)
         place = start
-        if tag_re.search(source[start:end]) or VARIABLE in _masked(source[start:end]):
+        if tag_re.search(source[start:end]):
             raise BadWording(field, "the picture after cid: is to be named, not made of a variable", line)
         name = unquote(unescape(source[start:end])[len(CID) :])
         found.append(Shown(name, line, start, end))
