@@ -23,7 +23,8 @@ from tests.docs.messages import (
 )
 from tests.engines.mail.keys import DOMAIN, ed25519_signer, rsa_signer
 from tests.engines.mail.reading import file_name, read, shown
-from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
+from tests.mail_settings import SMTP, point_at
+from tests.smtp_script import ScriptedServer, scripted
 from workers.engines.smtp import kept
 
 every_message = pytest.mark.parametrize("name", NAMES)
@@ -36,11 +37,9 @@ def mill(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script
     )
     settings.PUBLIC_URL = f"https://mill.{DOMAIN}"
     settings.DEFAULT_FROM_EMAIL = f"The mill <mill@{DOMAIN}>"
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+    settings.EMAIL_BACKEND = SMTP
     with scripted() as server:
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = LOOPBACK, server.port, 5
+        point_at(server.port, settings)
         yield server
         kept.close_all()
 

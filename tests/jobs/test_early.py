@@ -19,6 +19,7 @@ from jobs.lifecycle import submit
 from jobs.lifecycle.submit import submit_job
 from jobs.models import Job
 from jobs.owners import service_user
+from tests.clock import Clock
 from tests.waiting import eventually
 
 QUEUE = "default"
@@ -35,19 +36,9 @@ def client() -> Iterator[Any]:
         RINGER.flush(5)
 
 
-class Clock:
-    """A time that stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = Clock(100.0)
     monkeypatch.setattr(early, "time", clock)
     return clock
 

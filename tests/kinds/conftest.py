@@ -6,6 +6,8 @@ import pytest
 from pytest_django import Settings
 
 from tests import smtp
+from tests.mail_settings import SMTP, point_at
+from tests.smtp_script import ScriptedServer, scripted
 from workers.engines.smtp import kept
 
 
@@ -13,11 +15,17 @@ from workers.engines.smtp import kept
 def post(settings: Settings) -> Iterator[smtp.Server]:
     """A real mail server, and Django told to use it as in production."""
     with smtp.running() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST = "127.0.0.1"
-        settings.EMAIL_PORT = server.port
-        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-        settings.EMAIL_TIMEOUT = 5
+        settings.EMAIL_BACKEND = SMTP
+        point_at(server.port, settings)
+        yield server
+        kept.close_all()
+
+
+@pytest.fixture
+def mill(settings: Settings) -> Iterator[ScriptedServer]:
+    """The same, one that follows a script."""
+    with scripted() as server:
+        settings.EMAIL_BACKEND = SMTP
+        point_at(server.port, settings)
         yield server
         kept.close_all()

@@ -1,6 +1,5 @@
 """email.campaign: a mail of their own for each of a list; nobody is missed and nobody mailed twice."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from email import message_from_bytes, policy
 from io import BytesIO
@@ -8,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import Settings
 
 from jobs import items
 from jobs.artifacts import opener, store_upload
@@ -25,25 +23,12 @@ from tests.factories import moved_to
 from tests.kinds.dying import Died, dies_after
 from tests.mail.test_traffic import time_passes
 from tests.running import accept, lose, make_context, run
-from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
+from tests.smtp_script import ScriptedServer
 from workers.engines.mail.delivery import TOLD
 from workers.engines.recipients import table
-from workers.engines.smtp import kept
 from workers.kinds.campaign import TRIES
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def mill(settings: Settings) -> Iterator[ScriptedServer]:
-    """A mail server, and Django told to use it as in production."""
-    with scripted() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = LOOPBACK, server.port, 5
-        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-        yield server
-        kept.close_all()
 
 
 @pytest.fixture

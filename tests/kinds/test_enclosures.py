@@ -1,6 +1,5 @@
 """Files that go with a mail: attached, or shown in its HTML; checked before it is accepted, encoded once."""
 
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -21,10 +20,9 @@ from jobs.review import Seen
 from tests.engines.mail.keys import DOMAIN, ask_dns, rsa_signer
 from tests.engines.mail.reading import file_name, read, shown
 from tests.running import accept, run
-from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
+from tests.smtp_script import ScriptedServer
 from workers.engines.enclosures import show
 from workers.engines.mail import transfer
-from workers.engines.smtp import kept
 
 pytestmark = pytest.mark.django_db
 HTML = '<h1>Hello {{ name }}</h1><img src="cid:logo.png" alt="The mill">'
@@ -32,17 +30,11 @@ PDF = b"%PDF-1.7\x00\xff" * 1000
 
 
 @pytest.fixture
-def mill(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+def mill(mill: ScriptedServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ScriptedServer:
     """A mail server, and an installation that signs."""
     monkeypatch.setattr("workers.engines.mail.ours.signers_for", lambda domain: [rsa_signer()])
-    with scripted() as server:
-        settings.DEFAULT_FROM_EMAIL = f"The mill <mill@{DOMAIN}>"
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = LOOPBACK, server.port, 5
-        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-        yield server
-        kept.close_all()
+    settings.DEFAULT_FROM_EMAIL = f"The mill <mill@{DOMAIN}>"
+    return mill
 
 
 def picture(colour: str = "teal") -> bytes:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from jobs.database import DJANGO
 from jobs.errors import Failed, NotYet
@@ -19,24 +17,12 @@ from jobs.registry import KINDS, Kind
 from tests.kinds.test_campaign import states
 from tests.mail.test_traffic import time_passes
 from tests.running import accept, lose, run
-from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
+from tests.smtp_script import ScriptedServer
 from tests.webhooks.conftest import SetConf, set_conf
-from workers.engines.smtp import kept
 
 __all__ = ["set_conf"]
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def mill(settings: Settings) -> Iterator[ScriptedServer]:
-    with scripted() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = LOOPBACK, server.port, 5
-        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-        yield server
-        kept.close_all()
 
 
 @pytest.fixture

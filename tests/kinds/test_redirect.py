@@ -19,9 +19,10 @@ from jobs.models import Item, Suppression
 from jobs.registry import KINDS
 from tests.engines.mail.keys import DOMAIN, ask_dns, rsa_signer
 from tests.mail.letters import bounce, complaint, recipient
+from tests.mail_settings import point_at
 from tests.running import accept, lose, run
 from tests.smtp import Server
-from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
+from tests.smtp_script import ScriptedServer, scripted
 from workers.engines.mail.transport import SMTP_BACKENDS
 from workers.engines.smtp import kept
 
@@ -52,9 +53,7 @@ def sandbox(settings: Settings) -> Iterator[Settings]:
 @pytest.fixture
 def mill(settings: Settings) -> Iterator[ScriptedServer]:
     with scripted() as server:
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = LOOPBACK, server.port, 5
-        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        point_at(server.port, settings)
         yield server
         kept.close_all()
 

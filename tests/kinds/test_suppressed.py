@@ -14,12 +14,11 @@ from jobs.models import Item
 from jobs.models.suppression import Suppressed
 from jobs.registry import KINDS
 from tests.engines.mail.reading import read
-from tests.kinds.test_campaign import mailing, mill, states, to
+from tests.kinds.test_campaign import mailing, states, to
 from tests.mail.letters import bounce, complaint, recipient
 from tests.running import accept, run
 from tests.smtp_script import ScriptedServer
 
-__all__ = ["mill"]
 pytestmark = pytest.mark.django_db
 REASONS = [pytest.param(reason, id=reason.value) for reason in Suppressed]
 

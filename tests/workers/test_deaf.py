@@ -9,6 +9,7 @@ import pytest
 from jobs.conf import conf
 from jobs.database import DJANGO
 from jobs.lifecycle.pause import pause_queue
+from tests.clock import Clock
 from tests.factories import make_job
 from workers import canary as canary_module
 from workers import deaf as deaf_module
@@ -18,16 +19,6 @@ from workers.deaf import Deafness
 from workers.shared import Hearing
 
 pytestmark = pytest.mark.django_db
-
-
-class Clock:
-    """`time` as this worker sees it, moved by the test."""
-
-    def __init__(self) -> None:
-        self.now = time.monotonic()
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 class Worker:
@@ -57,7 +48,7 @@ class Worker:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
-    clock = Clock()
+    clock = Clock(time.monotonic())
     worker = Worker(clock)
     for module in (deaf_module, canary_module, shared_module):
         monkeypatch.setattr(module, "time", clock)

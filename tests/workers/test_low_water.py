@@ -13,22 +13,13 @@ from jobs.lifecycle.claim import Asking, claim_jobs
 from jobs.lifecycle.finish import finish_jobs
 from jobs.models import Job
 from jobs.states import State
+from tests.clock import Clock
 from tests.factories import make_job
 from workers import low_water
 from workers.low_water import LOOKS, MOST_SECONDS, RARE_SECONDS, SHARE, LowWater
 
 KINDS = {"test.ok": 1}
 DEAR, CHEAP = low_water.DEAR_SECONDS * 2, low_water.DEAR_SECONDS / 2
-
-
-class Clock:
-    """Time that moves when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 class Queue:

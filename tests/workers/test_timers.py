@@ -8,20 +8,12 @@ import pytest
 from jobs.conf import conf
 from jobs.database import DJANGO
 from jobs.models import Job
+from tests.clock import Clock
 from tests.factories import make_job
 from workers import timers as module
 from workers.timers import Timers
 
 PAST = datetime.now(UTC) - timedelta(minutes=10)
-
-
-class Clock:
-    """`time` as the timers see it, moved by the test."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture
