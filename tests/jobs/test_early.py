@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -114,13 +113,16 @@ def test_behind_another_bell_it_rings_again_after_the_commit(client: Any) -> Non
     assert eventually(lambda: client.llen(QUEUE) == 1, what="the bell after the commit")
 
 
-def test_a_busy_line_is_rung_for_after_the_commit(client: Any) -> None:
-    ring(QUEUE)
-    assert RINGER.flush(5)
+def test_a_busy_line_is_rung_for_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("jobs.broker.time", clock)
+    ringer = Ringer()
+    monkeypatch.setattr(ringer, "_start", lambda: None)
+    ringer._rung_at[QUEUE] = clock.now
 
-    assert ring_early(QUEUE, uuid4()) is None
-    RINGER._rung_at[QUEUE] = time.monotonic() - conf().wake_seconds
-    assert ring_early(QUEUE, uuid4()) is not None
+    assert ringer.ring_early(QUEUE, uuid4()) is None
+    clock.now += 2 * conf().wake_seconds
+    assert ringer.ring_early(QUEUE, uuid4()) is not None
 
 
 def test_no_ring_takes_the_place_of_an_early_bell_that_has_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
