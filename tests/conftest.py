@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +13,9 @@ from jobs import broker
 from jobs.database import DjangoDatabase
 from tests.factories import give, make_user
 from tests.web_process import WebProcess
+from workers.events import Events
+from workers.record import Record
+from workers.runner import Runner
 
 
 @pytest.fixture
@@ -73,3 +77,16 @@ def rung_at_once(rung: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The same for tests inside a transaction that never commits: nothing waits for the commit."""
     monkeypatch.setattr(DjangoDatabase, "after_commit", lambda self, call: call())
     return rung
+
+
+@pytest.fixture
+def runner(rung: list[str]) -> Iterator[Runner]:
+    """A child's runner, its record open, in this process."""
+    Record.make_folder()
+    record = Record(0, uuid4())
+    record.open()
+    runner = Runner(record.holder, record, Events("test"))
+    yield runner
+    runner.db.close()
+    runner.leases.db.close()
+    record.close()

@@ -23,6 +23,7 @@ from jobs.database import OwnDatabase
 from jobs.early import STEP_SECONDS, Awaited
 from jobs.failpoints import reach
 from jobs.lifecycle.claim import Asking, claim_jobs
+from jobs.lifecycle.limits import let_through_put_off
 from jobs.registry import KINDS
 from jobs.states import State
 from workers.attempt import Attempts
@@ -135,6 +136,8 @@ class Runner:
 
         reach("claim.before")
         jobs = self.low_water.claim(queue, look)
+        if not jobs and let_through_put_off(db=self.db):
+            jobs = self.low_water.claim(queue, look)
         if jobs:
             reach("claim.after_commit")
             kind = jobs[0].kind  # a claim takes jobs of one kind

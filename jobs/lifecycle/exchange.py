@@ -16,7 +16,7 @@ from jobs.database import Database
 from jobs.lifecycle import claim, finish
 from jobs.lifecycle.claim import Asking, claimed
 from jobs.lifecycle.finish import is_plain, params_of
-from jobs.lifecycle.limits import look_again
+from jobs.lifecycle.limits import look_again_soon
 from jobs.lifecycle.outcomes import as_recorded, tell
 from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
 from jobs.states import State
@@ -60,5 +60,5 @@ def exchange_jobs(
     # Whatever telling may raise: these are claimed, and the caller must have them.
     db.after_commit(partial(tell, outcomes, moved))
     kept = as_recorded(outcomes, moved)
-    look_again((o.limits for o in kept), db=db)
+    look_again_soon((o.limits for o in kept), db=db)
     return kept, jobs

@@ -16,7 +16,7 @@ from jobs import artifacts, events, items, outbox, results
 from jobs.attempt import Outcome
 from jobs.database import Database
 from jobs.failpoints import reach
-from jobs.lifecycle.limits import look_again
+from jobs.lifecycle.limits import look_again_soon
 from jobs.lifecycle.outcomes import as_recorded, ended_as, tell
 from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
 from jobs.states import State
@@ -91,7 +91,7 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> l
             items.leave_uncertain([job for job, state in moved.items() if state in GIVEN_UP], db=db)
             results.keep(kept, db=db)
     db.after_commit(partial(tell, outcomes, moved))
-    look_again((o.limits for o in kept), db=db)
+    look_again_soon((o.limits for o in kept), db=db)
     return kept
 
 

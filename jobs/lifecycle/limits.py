@@ -13,7 +13,7 @@ timers look.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -33,6 +33,9 @@ MOST_KEYS = 1000
 """How many keys whoever freed or asked for slots looks at; of more, the timers take care."""
 TRIES = 20
 """How often a look is repeated because another let somebody through meanwhile; then the timers do it."""
+PUT_OFF_SECONDS = 0.02
+"""So long a process that found many in the line looks no more when a job of its own ends: half of all slots
+stand there. It looks before it rests, so that no child finds the line empty while a slot is free."""
 
 ENSURE = """
     INSERT INTO millrace_limit (key) SELECT unnest(%(keys)s::text[]) ON CONFLICT DO NOTHING
@@ -102,11 +105,67 @@ IDLE = """
 FORGET = f"DELETE FROM millrace_limit WHERE key IN ({IDLE}) RETURNING key"  # noqa: S608 - constants of ours
 
 
+class PutOff:
+    """Looks that a process put off, because a look just before found that one would hurry nobody."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+        self._keys: set[str] = set()
+
+    def looked(self, keys: Iterable[str], *, is_ample: bool) -> None:
+        """Whether so many stand in the line under these that nobody runs dry so soon."""
+        if len(self._until) > MOST_KEYS:
+            self._until.clear()
+        self._until |= dict.fromkeys(keys, time.monotonic() + PUT_OFF_SECONDS if is_ample else 0.0)
+
+    def pressing(self, keys: Iterable[str]) -> list[str]:
+        """Those at which one should look now; the others are kept in mind."""
+        now = time.monotonic()
+        later = {key for key in keys if now < self._until.get(key, now)}
+        self._keys |= later
+        return [key for key in keys if key not in later]
+
+    def take(self) -> list[str]:
+        """All that were put off, once."""
+        keys, self._keys = self._keys, set()
+        self._until.clear()
+        return sorted(keys)
+
+
+PUT_OFF = PutOff()
+
+
 def look_again(limits: Iterable[str | None], *, db: Database) -> None:
-    """Jobs under these limits hold a slot no more, or wait for one: look at their keys after the commit."""
-    keys = sorted({bound.key for text in set(limits) for bound in from_json(text)})[:MOST_KEYS]
+    """Jobs under these limits wait for a slot, or hold one no more: look at their keys after the commit."""
+    each_chunk(keys_of(limits), partial(let_through, db=db), db)
+
+
+def look_again_soon(limits: Iterable[str | None], *, db: Database) -> None:
+    """The same of jobs that ended where the next is asked for: not at once if that hurries nobody."""
+    each_chunk(keys_of(limits), partial(let_through_soon, db=db), db)
+
+
+def keys_of(limits: Iterable[str | None]) -> list[str]:
+    """The keys that these name, in their order."""
+    return sorted({bound.key for text in set(limits) for bound in from_json(text)})[:MOST_KEYS]
+
+
+def each_chunk(keys: list[str], call: Callable[[list[str]], object], db: Database) -> None:
+    """Call after the commit, with some of them at a time."""
     for first in range(0, len(keys), KEYS):
-        db.after_commit(partial(let_through, keys[first : first + KEYS], db=db))
+        db.after_commit(partial(call, keys[first : first + KEYS]))
+
+
+def let_through_soon(keys: Collection[str], *, db: Database) -> None:
+    """Look at these, unless one did so lately and found many in the line."""
+    if pressing := PUT_OFF.pressing(keys):
+        let_through(pressing, db=db)
+
+
+def let_through_put_off(*, db: Database) -> bool:
+    """Before a child rests: look where it put that off; whether anybody came into a line."""
+    keys = PUT_OFF.take()
+    return bool(keys) and bool(let_through(keys, db=db))
 
 
 def let_through(keys: Collection[str], *, db: Database = DJANGO) -> list[str]:
@@ -121,6 +180,7 @@ def let_through(keys: Collection[str], *, db: Database = DJANGO) -> list[str]:
         if found is None:
             continue  # another let somebody through meanwhile: what we read is old
         queues |= found.admitted
+        PUT_OFF.looked(wanted, is_ample=found.is_ample)
         if found.is_last:
             break
         wanted |= found.moved_to
@@ -163,11 +223,15 @@ class Rounds:
 
 
 class Found(NamedTuple):
-    """What one look did: queues with newly ready jobs, keys to which others moved, whether another is due."""
+    """What one look did: queues with newly ready jobs, keys to which others moved, whether another is due.
+
+    `is_ample`: it let nobody through, because that would have hurried nobody.
+    """
 
     admitted: set[str] = set()
     moved_to: set[str] = set()
     is_last: bool = True
+    is_ample: bool = False
 
 
 def look(keys: list[str], db: Database) -> Found | None:
@@ -175,8 +239,10 @@ def look(keys: list[str], db: Database) -> Found | None:
     slots, now = read(keys, db)
     rooms = [slots[key].room(now, CHUNK) for key in keys]
     rows = db.rows(WAITING, {"keys": keys, "rooms": rooms})
-    if not rows or all(slots[key].is_ample_until(rows[0][3]) for key in keys):
+    if not rows:
         return Found()
+    if all(slots[key].is_ample_until(rows[0][3]) for key in keys):
+        return Found(is_ample=True)
     line = [Held(row[0], row[1], from_json(row[2])) for row in rows]
     others = {bound.key for held in line for bound in held.bounds} - slots.keys()
     if others:

@@ -1,6 +1,5 @@
 """Who hears an early bell looks until its job is there, and no longer than the bell is good."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,24 +10,9 @@ from jobs.attempt import Claimed
 from jobs.early import MARK, Awaited
 from jobs.models import Job
 from tests.factories import make_job
-from workers.events import Events
-from workers.record import Record
 from workers.runner import Runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def runner(rung: list[str]) -> Iterator[Runner]:
-    """A child's runner, its record open, in this process."""
-    Record.make_folder()
-    record = Record(0, uuid4())
-    record.open()
-    runner = Runner(record.holder, record, Events("test"))
-    yield runner
-    runner.db.close()
-    runner.leases.db.close()
-    record.close()
 
 
 def looks_of(runner: Runner, monkeypatch: pytest.MonkeyPatch, *, commit_after: int, job: UUID) -> list[int]:

@@ -11,8 +11,6 @@ from jobs.early import Awaited
 from jobs.models import Job
 from tests.factories import make_job
 from workers import child
-from workers.events import Events
-from workers.record import Record
 from workers.runner import Runner
 from workers.shared import FLAGS, Drain
 
@@ -20,20 +18,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def runner(monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> Iterator[Runner]:
-    """A child's runner, its record open, in this process."""
-    from uuid import uuid4
-
-    Record.make_folder()
-    record = Record(0, uuid4())
-    record.open()
-    runner = Runner(record.holder, record, Events("test"))
+def runner(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    """The child's own, which may be told to stop."""
     monkeypatch.setattr(child, "RUNNER", runner)
     yield runner
     FLAGS.drain = Drain.NONE
-    runner.db.close()
-    runner.leases.db.close()
-    record.close()
 
 
 def lose_the_answer(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Job:

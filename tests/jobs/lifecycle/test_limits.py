@@ -16,7 +16,7 @@ from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.claim import Asking, claim_jobs
 from jobs.lifecycle.finish import finish_jobs
 from jobs.lifecycle.gate import open_gate
-from jobs.lifecycle.limits import Rounds, forget_keys, idle_keys, let_through
+from jobs.lifecycle.limits import PUT_OFF, PUT_OFF_SECONDS, Rounds, forget_keys, idle_keys, let_through
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.lifecycle.release import release_jobs
 from jobs.lifecycle.rescue import rescue_expired
@@ -25,9 +25,11 @@ from jobs.lifecycle.submit import submit_job
 from jobs.lifecycle.submit_many import submit_many
 from jobs.models import Job, LimitKey, Worker
 from jobs.states import Reason, State
+from tests.clock import Clock
 from workers.events import Events
 from workers.lease import Leases
 from workers.recorder import Recorder
+from workers.runner import Runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,7 +39,15 @@ PAST = datetime.now(UTC) - timedelta(minutes=10)
 
 @pytest.fixture(autouse=True)
 def silent(rung: list[str]) -> None:
-    """Nobody hears a bell here."""
+    """Nobody hears a bell here, and no look of another test puts one off."""
+    PUT_OFF.take()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(limits, "time", clock)
+    return clock
 
 
 def submit(owner: User, **payload: str) -> UUID:
@@ -433,17 +443,54 @@ def test_who_waits_for_the_slot_of_what_ended_is_claimed_with_its_record(
     assert (ended.id, job.id) == (first, second)
 
 
-def test_a_slot_is_not_given_away_while_many_stand_in_line(alice: User, own: OwnDatabase) -> None:
+def test_a_slot_is_not_given_away_while_many_stand_in_line(
+    alice: User, own: OwnDatabase, clock: Clock
+) -> None:
     """Each look would be a commit; the line is filled again, at once, before half of it is gone."""
     submit_many("test.limited", ({"crowd": "c"} for _ in range(60)), owner=alice)
     holder, lengths = uuid4(), []
 
     for _ in range(60):
+        clock.now += 1
         finish(own, holder, claim(own, holder))
         lengths.append(len(ready()))
 
     assert lengths[:12] == [19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 20, 19]
     assert lengths[-17:] == list(range(16, -1, -1)), "the last seven are let through together"
+
+
+def test_who_found_many_in_line_looks_again_only_later(
+    alice: User, own: OwnDatabase, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[list[str]] = []
+    monkeypatch.setattr(
+        limits, "read", lambda keys, db, read=limits.read: looks.append(list(keys)) or read(keys, db)
+    )
+    submit_many("test.limited", ({"crowd": "c"} for _ in range(60)), owner=alice)
+    holder, looked = uuid4(), len(looks)
+
+    for _ in range(5):
+        finish(own, holder, claim(own, holder))
+    assert len(looks) == looked, "who put them in found twenty in line"
+
+    clock.now += 2 * PUT_OFF_SECONDS
+    finish(own, holder, claim(own, holder))
+    assert len(looks) == looked + 1
+
+
+def test_nobody_finds_the_line_empty_while_a_look_was_put_off(
+    alice: User, own: OwnDatabase, runner: Runner, clock: Clock
+) -> None:
+    """Of sixty the first twenty stand in line; whoever finds no more of them lets the next through."""
+    submit_many("test.limited", ({"crowd": "c"} for _ in range(60)), owner=alice)
+    for _ in range(20):
+        finish(own, runner.holder, claim(own, runner.holder))
+    assert not ready()
+
+    jobs = runner._next("limited", 1, [])
+
+    assert len(jobs) == 1
+    assert len(ready()) == 19
 
 
 def test_who_comes_before_the_line_does_not_wait_for_it_to_empty(alice: User, own: OwnDatabase) -> None:
