@@ -29,7 +29,7 @@ def unfair(arm: Arm) -> Arm:
 
     def fill(lab: Lab, jobs: int) -> None:
         arm.fill(lab, jobs)
-        lab.sql("UPDATE millrace_job SET turn = 0")
+        lab.sql("UPDATE millrace_job SET turn = 0", "VACUUM FULL millrace_job")  # as if written so
 
     return replace(arm, fill=fill)
 
