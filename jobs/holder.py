@@ -41,8 +41,17 @@ def ran_on(holder: UUID, worker: str | None) -> str:
 
 def worker_of(holder: str) -> str:
     """SQL: the name of its worker, by the 12 digits that both ids begin with; NULL if it is forgotten."""
-    digits = f"left({holder}::text, 13)"
-    return f"(SELECT name FROM millrace_worker WHERE left(id::text, 13) = {digits} LIMIT 1)"  # noqa: S608
+    return f"(SELECT name FROM millrace_worker WHERE {is_of_it(holder)} LIMIT 1)"  # noqa: S608
+
+
+def queues_of(holder: str) -> str:
+    """SQL: a row for each queue that its worker hears; none if it is forgotten."""
+    return f"SELECT unnest(queues) AS queue FROM millrace_worker WHERE {is_of_it(holder)}"  # noqa: S608
+
+
+def is_of_it(holder: str) -> str:
+    """SQL that is true of the worker whose child that is."""
+    return f"left(id::text, 13) = left({holder}::text, 13)"
 
 
 def workers_of(holder: UUID) -> tuple[UUID, UUID]:

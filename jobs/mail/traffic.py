@@ -28,6 +28,7 @@ from django.conf import settings
 
 from jobs.conf import conf
 from jobs.database import DJANGO, Database
+from jobs.holder import queues_of
 from jobs.lifecycle.transition import again_on_deadlock
 from jobs.limit import Bound
 from jobs.mail.limits import MailLimits, domain_key, read_limits
@@ -160,7 +161,14 @@ IDLE = """
 """
 FIND_IDLE = f"SELECT key FROM millrace_mail_traffic WHERE {IDLE} ORDER BY key LIMIT %(limit)s"  # noqa: S608
 FORGET = f"DELETE FROM millrace_mail_traffic WHERE key = ANY (%(keys)s) AND {IDLE} RETURNING key"  # noqa: S608
-ANYBODY = "SELECT EXISTS (SELECT 1 FROM millrace_job WHERE state = 'queued' AND ready)"
+# Queues that only other workers hear, and paused ones, wait for others.
+ANYBODY = f"""
+    SELECT EXISTS (
+        SELECT 1 FROM ({queues_of("(SELECT holder FROM millrace_job WHERE id = %(job)s)")}) AS heard
+         WHERE (SELECT true FROM millrace_job WHERE state = 'queued' AND ready AND queue = heard.queue
+                 ORDER BY priority DESC, turn, seq LIMIT 1)
+           AND NOT EXISTS (SELECT 1 FROM millrace_queue WHERE name = heard.queue AND is_paused))
+"""  # noqa: S608 - constants of ours
 
 
 class Off(StrEnum):
@@ -199,6 +207,7 @@ class Traffic:
     """One attempt's part in the traffic."""
 
     def __init__(self, job: UUID, attempt: int, db: Database) -> None:
+        self._job = job
         self._mine = f"{job}:{attempt}"
         self._db = db
         self._placed: set[str] = set()
@@ -283,8 +292,8 @@ class Traffic:
 
     @property
     def is_in_the_way(self) -> bool:
-        """Whether somebody else's job waits for a worker."""
-        return bool(self._db.rows(ANYBODY)[0][0])
+        """Whether somebody else's job waits for this worker."""
+        return bool(self._db.rows(ANYBODY, {"job": self._job})[0][0])
 
     @property
     def closes(self) -> bool:

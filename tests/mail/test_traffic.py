@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.db.models import F
+from uuid_utils.compat import uuid7
 
 from jobs.database import DJANGO, Database, OwnDatabase
+from jobs.holder import make_holder
 from jobs.mail import traffic
 from jobs.mail.traffic import PROBE_SECONDS, Hold, Off, Traffic
-from jobs.models import Item, Job, MailTraffic
+from jobs.models import Item, Job, MailTraffic, Queue, Worker
 from tests.factories import make_job
 from tests.webhooks.conftest import SetConf
 
@@ -281,3 +283,19 @@ def test_why_a_key_is_left_alone_names_nobody() -> None:
     traffic.put_off("account=x", "It refuses: 535 <alice@gmail.com> is locked", Off.AWAY)
 
     assert MailTraffic.objects.get().off_why == "It refuses: 535 <…> is locked"
+
+
+def test_it_is_in_the_way_of_jobs_that_wait_for_its_worker_alone() -> None:
+    """A paused queue, and one that others hear, need nobody to hurry."""
+    worker = Worker.objects.create(
+        id=uuid7(), name="here", pid=1, version="", queues=["email", "paused"], kinds=[], slots=1
+    )
+    Queue.objects.create(name="paused", is_paused=True)
+    mine = attempt(make_job("running", queue="email", holder=make_holder(worker.id, 7)))
+    make_job(queue="elsewhere")
+    make_job(queue="paused")
+    make_job("running", queue="email")
+    assert not mine.is_in_the_way
+
+    make_job(queue="email")
+    assert mine.is_in_the_way
