@@ -12,10 +12,11 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs.artifacts import opener
+from jobs.bucket import draw
 from jobs.cells import harmless
 from jobs.conf import conf
 from jobs.download import csv_lines, download
-from jobs.errors import BadPayload, KeyReused, Refusal
+from jobs.errors import BadPayload, Busy, KeyReused, Refusal
 from jobs.idempotency import Key
 from jobs.lifecycle.submit import submit_job
 from jobs.pages.answers import page, signed_in
@@ -26,6 +27,8 @@ from jobs.pages.words import word
 from jobs.review import Sample
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; frame-ancestors 'self'; sandbox"
+FINDS_PER_MINUTE = 30
+"""Each may read a list of 150 MB from its beginning."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -150,6 +153,10 @@ def place_of(request: HttpRequest, found: Opened) -> tuple[int, str]:
     if not (text := wanted(request)) or not most:
         return place, ""
     after = place if data.get("again") else 0
+    try:
+        draw("searches of a list", f"user:{request.user.pk}", per_minute=FINDS_PER_MINUTE)
+    except Busy as busy:
+        return place, str(busy)
     there = found.review.find(found.payload, opener(found.payload), text, after, found.draft.seen)
     return (there, "") if there else (place, f"Nobody on the list has “{text}” in their address or name.")
 

@@ -13,6 +13,7 @@ from jobs.artifacts import delete_files, open_file, store_upload
 from jobs.models import Artifact, Item, Job
 from jobs.owners import service_user
 from jobs.pages import draft as draft_module
+from jobs.pages import drafts
 from jobs.review import Mark, Seen
 from tests.pages.conftest import at_the_door
 from tests.pages.listed import Listed, Words, entries
@@ -332,6 +333,17 @@ def test_somebody_is_found_by_a_part_of_their_address(page):
     assert "<strong>Hello adam</strong>" in next
     assert "Nobody on the list has “&lt;eve&gt;”" in none
     assert "<strong>Hello bob</strong>" in none
+
+
+def test_who_looks_for_somebody_too_often_is_told_when_to_come_again(page, monkeypatch):
+    monkeypatch.setattr(drafts, "FINDS_PER_MINUTE", 1)
+    where = check(page, "ada", "bob").headers["Location"]
+
+    first, second = (page.get(where, {"find": "bob"}).content.decode() for _ in range(2))
+
+    assert "<strong>Hello bob</strong>" in first
+    assert "That was more than 1 searches of a list a minute." in second
+    assert "<strong>Hello ada</strong>" in second
 
 
 def test_each_language_leads_to_the_first_who_gets_it(page):
