@@ -127,8 +127,9 @@ class DjangoDatabase:
 class OwnDatabase:
     """A psycopg connection of one thread's own, opened when first needed and again after it broke."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, plans_seconds: float = PLANS_SECONDS) -> None:
         self.name = name
+        self.plans_seconds = plans_seconds
         self._connection: psycopg.Connection[Row] | None = None
         self._calls: list[Callable[[], object]] = []
         self._depth = 0
@@ -210,7 +211,7 @@ class OwnDatabase:
         connection = self.connection
         if not self._depth and time.monotonic() > self._plans_until:
             connection.execute("DISCARD PLANS", prepare=False)
-            self._plans_until = time.monotonic() + PLANS_SECONDS
+            self._plans_until = time.monotonic() + self.plans_seconds
         cursor = connection.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
 

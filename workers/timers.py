@@ -50,7 +50,8 @@ class Timers:
     """A thread that does what is due."""
 
     def __init__(self, announcement: Announces | None = None, look: Callable[[], None] | None = None) -> None:
-        self.db = OwnDatabase("timers")
+        # Each statement is sent once a second: planned anew each time it would cost more than it does.
+        self.db = OwnDatabase("timers", plans_seconds=conf().sweep_seconds)
         self.announcement = announcement
         self.beat_at: float | None = None
         """When the database last knew of us (monotonic seconds)."""
