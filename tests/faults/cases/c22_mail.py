@@ -42,7 +42,7 @@ LEARNED = ("attempt_stopped", "lease_lost", "outcome_dropped")
 
 def run(size: Size) -> Iterator[Row]:
     """Lost replies; those who send die; the mail server does; and what both stand on."""
-    with Lab() as lab:
+    with Lab(EMAIL_PAUSE_SECONDS="10") as lab:
         for policy in POLICIES:
             if size.wants(f"lost replies, {policy}"):
                 yield lost_replies(lab, policy, size)

@@ -38,7 +38,7 @@ BELL, BELLS, QUEUE = "millrace.bell", 50, "email"
 
 def run(size: Size) -> Iterator[Row]:
     """Once by each policy."""
-    with Lab() as lab:
+    with Lab(EMAIL_PAUSE_SECONDS="10") as lab:
         for policy in POLICIES:
             if size.wants(policy, in_quick=POLICIES[policy]):
                 yield under_fire(lab, policy, size)
