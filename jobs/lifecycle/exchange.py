@@ -25,23 +25,25 @@ ENDED = "(SELECT coalesce(max(clock_timestamp()), statement_timestamp()) AS at F
 """When the look for what comes next begins: once the last outcome is recorded."""
 
 
-def both(taking: Move) -> str:
+def both(ending: Move, taking: Move) -> str:
     """Two statements as one; the ids that were kept stand in the first column of the first row.
 
     Of the first alone: in each of a hundred they would be read ten thousand times.
     """
     return on_one_line(f"""
-        WITH ended AS ({finish.SUCCEED.sql}), taken AS ({taking.sql})
+        WITH ended AS ({ending.sql}), taken AS ({taking.sql})
         SELECT CASE WHEN row_number() OVER () = 1 THEN kept.ids END, taken.*
           FROM (SELECT array_agg(id) AS ids, {outbox.TOLD} FROM ended) AS kept LEFT JOIN taken ON true""")  # noqa: S608
 
 
-EXCHANGES = {
-    claim.ONE.sql: both(claim.one(claim.IN_LINE, ENDED, "true")),
-    claim.BATCH.sql: both(claim.batch(claim.IN_LINE, ENDED)),
-    claim.ONE_ONWARD.sql: both(claim.one(claim.ONWARD, ENDED, "true")),
-    claim.BATCH_ONWARD.sql: both(claim.batch(claim.ONWARD, ENDED)),
+TAKING = {
+    claim.ONE.sql: claim.one(claim.IN_LINE, ENDED, "true"),
+    claim.BATCH.sql: claim.batch(claim.IN_LINE, ENDED),
+    claim.ONE_ONWARD.sql: claim.one(claim.ONWARD, ENDED, "true"),
+    claim.BATCH_ONWARD.sql: claim.batch(claim.ONWARD, ENDED),
 }
+EXCHANGES = {sql: both(finish.SUCCEED, taking) for sql, taking in TAKING.items()}
+EXCHANGES_OF_ONE = {sql: both(finish.SUCCEED_ONE, taking) for sql, taking in TAKING.items()}
 
 
 def exchange_jobs(
@@ -54,7 +56,8 @@ def exchange_jobs(
     assert is_plain(outcomes)
     move, params = asking.move(start)
     params |= params_of(outcomes, asking.holder, is_plain=True)
-    rows = again_on_deadlock(db, lambda: db.rows(EXCHANGES[move.sql], params))
+    exchange = (EXCHANGES_OF_ONE if len(outcomes) == 1 else EXCHANGES)[move.sql]
+    rows = again_on_deadlock(db, lambda: db.rows(exchange, params))
     moved = dict.fromkeys(rows[0][0] or (), State.SUCCEEDED.value)
     jobs = claimed(row[1:] for row in rows if row[1] is not None)
     # Whatever telling may raise: these are claimed, and the caller must have them.

@@ -46,19 +46,29 @@ FINISH = Move(
     guard="job.attempt = picked.attempt AND job.holder = %(holder)s",
     returning="job.id, job.state",
 )
-# What a plain success needs of it. Rows are named by their ids, what belongs to each is looked up by its id:
-# a planner that believes that nothing runs would read the whole table, and all outcomes anew for each row.
-SUCCEED = Move(
-    leaves={State.RUNNING},
-    leads_to={State.SUCCEEDED},
-    sets="""
-        code = 'ok', error = '', result = %(results)s::jsonb -> job.id::text, ready = false, holder = NULL,
-        lease = NULL, finished_at = clock_timestamp()""",
-    guard="""
-        job.id = ANY (%(ids)s::uuid[]) AND job.holder = %(holder)s
-        AND job.attempt = (%(attempts)s::jsonb ->> job.id::text)::int""",
-    returning="job.id, job.state",
+
+
+def succeed(result: str, guard: str) -> Move:
+    """What a plain success needs of it."""
+    return Move(
+        leaves={State.RUNNING},
+        leads_to={State.SUCCEEDED},
+        sets=f"""
+            code = 'ok', error = '', result = {result}, ready = false, holder = NULL, lease = NULL,
+            finished_at = clock_timestamp()""",
+        guard=f"job.holder = %(holder)s AND {guard}",
+        returning="job.id, job.state",
+    )
+
+
+# Rows are named by their ids, what belongs to each is looked up by its id: a planner that believes that
+# nothing runs would read the whole table, and all outcomes anew for each row.
+SUCCEED = succeed(
+    "%(results)s::jsonb -> job.id::text",
+    "job.id = ANY (%(ids)s::uuid[]) AND job.attempt = (%(attempts)s::jsonb ->> job.id::text)::int",
 )
+# One alone is named as itself: of an array the planner expects ten, finds that dear, and plans anew for each.
+SUCCEED_ONE = succeed("%(result)s::jsonb", "job.id = %(id)s::uuid AND job.attempt = %(attempt)s::int")
 MOST_RESULTS_CHARACTERS = 20_000_000
 """In one object: jsonb keeps no more than 256 MB in one."""
 
@@ -70,7 +80,7 @@ def recording(move: Move) -> str:
         SELECT ended.id, ended.state, told FROM ended, (SELECT {outbox.TOLD} FROM ended) AS outbox""")  # noqa: S608
 
 
-RECORD, RECORD_PLAIN = recording(FINISH), recording(SUCCEED)
+RECORD, RECORD_PLAIN, RECORD_ONE = recording(FINISH), recording(SUCCEED), recording(SUCCEED_ONE)
 
 
 def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> list[Outcome]:
@@ -78,7 +88,8 @@ def finish_jobs(outcomes: Sequence[Outcome], *, holder: UUID, db: Database) -> l
     if not outcomes:
         return []
     if is_plain(outcomes):
-        moved = record(RECORD_PLAIN, params_of(outcomes, holder, is_plain=True), db)
+        sql = RECORD_ONE if len(outcomes) == 1 else RECORD_PLAIN
+        moved = record(sql, params_of(outcomes, holder, is_plain=True), db)
         kept = as_recorded(outcomes, moved)
     else:
         with db.atomic():
@@ -113,7 +124,14 @@ def record(sql: str, params: dict[str, Any], db: Database) -> dict[UUID, str]:
 def params_of(outcomes: Sequence[Outcome], holder: UUID, *, is_plain: bool) -> dict[str, Any]:
     """The outcomes as SUCCEED takes them, or as FINISH does; asked for as it is about to run."""
     reach("finish.before")
-    return {"holder": holder} | (by_id(outcomes) if is_plain else by_column(outcomes))
+    if not is_plain:
+        return {"holder": holder} | by_column(outcomes)
+    return {"holder": holder} | (by_id(outcomes) if len(outcomes) > 1 else of_one(outcomes[0]))
+
+
+def of_one(outcome: Outcome) -> dict[str, Any]:
+    """Of a plain success alone."""
+    return {"id": str(outcome.job), "attempt": outcome.attempt, "result": outcome.result}
 
 
 def by_id(outcomes: Sequence[Outcome]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from jobs.lifecycle.claim import Asking
 from jobs.lifecycle.exchange import exchange_jobs
 from jobs.models import Job
 from jobs.states import State
-from tests.factories import make_job
+from tests.factories import make_job, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +73,29 @@ def test_it_is_planned_a_few_times_and_not_for_every_job(own: OwnDatabase, holde
 
     assert plans[0][0] <= 5
     assert plans[0][1] > 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_of_a_short_line_is_not_planned_for_every_job(own: OwnDatabase, holder: UUID) -> None:
+    """As under a limit: thousands of jobs, of which few stand in the line."""
+    owner = make_user()
+    Job.objects.bulk_create(
+        Job(
+            id=uuid4(),
+            kind="test.ok",
+            queue="default",
+            owner=owner,
+            payload={},
+            state="queued",
+            held_by="a=b",
+        )
+        for _ in range(6000)
+    )
+    own.rows("ANALYZE millrace_job")
+    for _ in range(20):
+        exchange([make_job("running", holder=holder)], holder, 1, own)
+
+    assert own.rows("SELECT sum(custom_plans) FROM pg_prepared_statements")[0][0] <= 5
 
 
 @pytest.mark.parametrize("limit", [1, 50])
