@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from jobs.limit import Bound
@@ -13,6 +14,13 @@ SLACK = 1e-6
 """Seconds by which a start may come early: times are compared as floats."""
 AMPLE = 8
 """So many that stand in the line under one key are many: nobody runs dry before the next look."""
+
+
+class Standing(NamedTuple):
+    """How many stand in a queue's line under a key, and the last one's place; the lower comes first."""
+
+    jobs: int
+    last: Sequence[float]
 
 
 @dataclass
@@ -30,20 +38,19 @@ class Slots:
     latest: Bound | None = None
     """What the job that was let through last declared; nobody was yet if None."""
     is_changed: bool = False
-    standing: int = 0
-    """How many of the holders stand in the line, not yet claimed, …"""
-    last: Sequence[float] | None = None
-    """… and the place of the last of them; the lower comes first."""
+    standing: dict[str, Standing] = field(default_factory=dict)
+    """Those of the holders that are not yet claimed, by their queue."""
 
-    def is_ample_until(self, place: Sequence[float]) -> bool:
+    def is_ample_for(self, queue: str, place: Sequence[float]) -> bool:
         """Whether letting somebody through can wait: they would stand behind at least half of all slots.
 
-        Each look is a commit. So a slot that became free is not given away while that hurries nobody.
+        In their own queue: what stands in another may stay there for long. Each look is a commit. So a slot
+        that became free is not given away while that hurries nobody.
         """
-        latest = self.latest
-        if latest is None or latest.at_once is None or latest.starts is not None or self.last is None:
+        latest, standing = self.latest, self.standing.get(queue)
+        if latest is None or latest.at_once is None or latest.starts is not None or standing is None:
             return False
-        return self.standing >= max(AMPLE, latest.at_once / 2) and list(place) > list(self.last)
+        return standing.jobs >= max(AMPLE, latest.at_once / 2) and list(place) > list(standing.last)
 
     def room(self, now: float, most: int) -> int:
         """How many more to read from the line before this key: as many as the latest declaration allows.

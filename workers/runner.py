@@ -120,6 +120,7 @@ class Runner:
                 ring(queue)  # the chain: one more child wakes, and does the same
             ended = self._run_batch(queue, jobs)
         self.recorder.finish(ended)
+        let_through_put_off(db=self.db)
         return True
 
     def _next(self, queue: str, limit: int, ended: list[Outcome]) -> list[Claimed]:

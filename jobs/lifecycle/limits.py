@@ -13,11 +13,11 @@ timers look.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from jobs.allot import Allotment, Held, Slots, allot
+from jobs.allot import Allotment, Held, Slots, Standing, allot
 from jobs.broker import ring_all
 from jobs.database import DJANGO, Database, Row
 from jobs.lifecycle.transition import again_on_deadlock
@@ -44,19 +44,19 @@ ENSURE = """
 PLACE = "ARRAY[-priority, turn, seq]::float8[]"
 READ = f"""
     SELECT key, version, earliest, at_once, starts, seconds, extract(epoch FROM clock_timestamp())::float8,
-           held.ids, held.standing, held.last
-      FROM millrace_limit, LATERAL (
-           SELECT coalesce(array_agg(id), '{{}}') AS ids,
-                  count(*) FILTER (WHERE state = 'queued') AS standing,
+           held.ids, held.queue, held.standing, held.last
+      FROM millrace_limit LEFT JOIN LATERAL (
+           SELECT queue, array_agg(id) AS ids, count(*) FILTER (WHERE state = 'queued') AS standing,
                   max({PLACE}) FILTER (WHERE state = 'queued') AS last
              FROM millrace_job
-            WHERE id = ANY (holders) AND (state = 'running' OR (state = 'queued' AND ready))) AS held
+            WHERE id = ANY (holders) AND (state = 'running' OR (state = 'queued' AND ready))
+            GROUP BY queue) AS held ON true
      WHERE key = ANY (%(keys)s)
 """  # noqa: S608 - constants of ours
 WAITING = f"""
-    SELECT job.id, job.held_by, job.limits::text, {PLACE}
+    SELECT job.id, job.held_by, job.limits::text, job.queue, {PLACE}
       FROM unnest(%(keys)s::text[], %(rooms)s::int[]) AS at (key, room), LATERAL (
-           SELECT id, held_by, limits, priority, turn, seq FROM millrace_job
+           SELECT id, held_by, limits, queue, priority, turn, seq FROM millrace_job
             WHERE held_by = at.key ORDER BY priority DESC, turn, seq LIMIT at.room) AS job
      ORDER BY job.priority DESC, job.turn, job.seq
 """  # noqa: S608 - constants of ours
@@ -112,11 +112,12 @@ class PutOff:
         self._until: dict[str, float] = {}
         self._keys: set[str] = set()
 
-    def looked(self, keys: Iterable[str], *, is_ample: bool) -> None:
-        """Whether so many stand in the line under these that nobody runs dry so soon."""
+    def looked(self, keys: Iterable[str], ample: Collection[str]) -> None:
+        """Under some of these so many stand in the line that nobody runs dry so soon."""
         if len(self._until) > MOST_KEYS:
             self._until.clear()
-        self._until |= dict.fromkeys(keys, time.monotonic() + PUT_OFF_SECONDS if is_ample else 0.0)
+        until = time.monotonic() + PUT_OFF_SECONDS
+        self._until |= {key: until if key in ample else 0.0 for key in keys}
 
     def pressing(self, keys: Iterable[str]) -> list[str]:
         """Those at which one should look now; the others are kept in mind."""
@@ -180,7 +181,7 @@ def let_through(keys: Collection[str], *, db: Database = DJANGO) -> list[str]:
         if found is None:
             continue  # another let somebody through meanwhile: what we read is old
         queues |= found.admitted
-        PUT_OFF.looked(wanted, is_ample=found.is_ample)
+        PUT_OFF.looked(wanted, found.ample)
         if found.is_last:
             break
         wanted |= found.moved_to
@@ -225,13 +226,13 @@ class Rounds:
 class Found(NamedTuple):
     """What one look did: queues with newly ready jobs, keys to which others moved, whether another is due.
 
-    `is_ample`: it let nobody through, because that would have hurried nobody.
+    `ample`: keys at which it let nobody through, because that would have hurried nobody.
     """
 
     admitted: set[str] = set()
     moved_to: set[str] = set()
     is_last: bool = True
-    is_ample: bool = False
+    ample: set[str] = set()
 
 
 def look(keys: list[str], db: Database) -> Found | None:
@@ -239,10 +240,8 @@ def look(keys: list[str], db: Database) -> Found | None:
     slots, now = read(keys, db)
     rooms = [slots[key].room(now, CHUNK) for key in keys]
     rows = db.rows(WAITING, {"keys": keys, "rooms": rooms})
-    if not rows:
-        return Found()
-    if all(slots[key].is_ample_until(rows[0][3]) for key in keys):
-        return Found(is_ample=True)
+    if all(slots[key].is_ample_for(queue, place) for _, key, _, queue, place in rows):
+        return Found(ample={row[1] for row in rows})
     line = [Held(row[0], row[1], from_json(row[2])) for row in rows]
     others = {bound.key for held in line for bound in held.bounds} - slots.keys()
     if others:
@@ -260,19 +259,25 @@ def look(keys: list[str], db: Database) -> Found | None:
 
 def read(keys: list[str], db: Database) -> tuple[dict[str, Slots], float]:
     """What the database knows of these keys, and its clock. A key nobody used yet is made."""
-    rows: list[Row] = []
-    while len(rows) < len(keys):
+    while True:
         rows = db.rows(READ, {"keys": keys})
-        if len(rows) < len(keys):
-            db.rows(ENSURE, {"keys": keys})
-    return {row[0]: slots_of(row) for row in rows}, rows[0][6]
+        slots = slots_of(rows)
+        if len(slots) == len(keys):
+            return slots, rows[0][6]
+        db.rows(ENSURE, {"keys": keys})
 
 
-def slots_of(row: Row) -> Slots:
-    """One row of READ."""
-    key, version, earliest, at_once, starts, seconds, _, holders, standing, last = row
-    latest = Bound(key, at_once, starts, seconds) if at_once is not None or starts is not None else None
-    return Slots(key, version, list(holders), earliest, latest, standing=standing, last=last)
+def slots_of(rows: Sequence[Row]) -> dict[str, Slots]:
+    """The rows of READ, each of one queue under one key."""
+    found: dict[str, Slots] = {}
+    for key, version, earliest, at_once, starts, seconds, _, holders, queue, standing, last in rows:
+        if key not in found:
+            latest = None if at_once is None and starts is None else Bound(key, at_once, starts, seconds)
+            found[key] = Slots(key, version, [], earliest, latest)
+        found[key].holders += holders or []
+        if standing:
+            found[key].standing[queue] = Standing(standing, last)
+    return found
 
 
 def write(plan: Allotment, slots: dict[str, Slots], db: Database, *, is_whole: bool) -> Found | None:

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from jobs.attempt import Claimed, Outcome
 from jobs.database import DJANGO, OwnDatabase
+from jobs.early import Awaited
 from jobs.lifecycle import limits
 from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.claim import Asking, claim_jobs
@@ -30,6 +31,7 @@ from workers.events import Events
 from workers.lease import Leases
 from workers.recorder import Recorder
 from workers.runner import Runner
+from workers.shared import FLAGS, Drain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -491,6 +493,29 @@ def test_nobody_finds_the_line_empty_while_a_look_was_put_off(
 
     assert len(jobs) == 1
     assert len(ready()) == 19
+
+
+def test_a_child_that_stops_leaves_no_look_undone(
+    alice: User, own: OwnDatabase, runner: Runner, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit_many("test.limited", ({"crowd": "c"} for _ in range(60)), owner=alice)
+    for _ in range(20):
+        finish(own, runner.holder, claim(own, runner.holder))
+    monkeypatch.setattr(FLAGS, "drain", Drain.FINISH)
+
+    runner.hear("limited", Awaited(""))
+
+    assert len(ready()) == 20
+
+
+def test_those_who_stand_in_one_queue_hold_up_nobody_in_another(alice: User) -> None:
+    """They may stand there for long: it is paused, or has no worker."""
+    submit_many("test.limited", ({"crowd": "c"} for _ in range(12)), owner=alice)
+    Job.objects.update(queue="paused")
+
+    submit_many("test.limited", ({"crowd": "c"} for _ in range(30)), owner=alice)
+
+    assert Job.objects.filter(queue="limited", ready=True).count() == 8
 
 
 def test_who_comes_before_the_line_does_not_wait_for_it_to_empty(alice: User, own: OwnDatabase) -> None:
