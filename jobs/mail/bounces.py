@@ -149,5 +149,5 @@ def _take(identity: str, sent: Sent, mailed: Mailed, fate: Fate, *, db: Database
 def _reason(fate: Fate) -> Suppressed | None:
     if fate.action is Action.COMPLAINED:
         return Suppressed.COMPLAINED
-    is_final = fate.action is Action.FAILED and is_dead(fate.status, fate.code)
+    is_final = fate.action is Action.FAILED and is_dead(fate.status, fate.code, fate.words)
     return Suppressed.BOUNCED if is_final else None

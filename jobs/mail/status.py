@@ -1,8 +1,9 @@
 """What a mail server's answer says: whether an address is dead, or that too much was sent.
 
 Two codes say it: the reply's own (RFC 5321) and the enhanced one (RFC 3463, `5.1.1`). Only when both call it
-permanent and the subject is the address (`5.1.x`) is it dead. A full mailbox, a policy (`5.7.x`), a bare 550
-without an enhanced code say something about today's mail, not about the address.
+permanent, and the second means the recipient's mailbox or its domain, is it dead. A full mailbox, a policy
+(`5.7.x`), a bare 550 without an enhanced code say something about today's mail, not about the address. The
+sender is refused in the same answers, mostly to each recipient: who believed those would lose a whole list.
 
 Too much has no code of its own: providers say it by 421, by 4.7.x and others, and in words. A mailbox that is
 full or written to too quickly (`4.1.x`, `4.2.x`), and greylisting, are about one recipient alone; a size,
@@ -18,8 +19,14 @@ from typing import NamedTuple
 PERMANENT, PASSING = 5, 4
 ADDRESSING, MAILBOX = 1, 2
 GOING_AWAY = 421
-SENDERS_OWN = frozenset({5, 7, 8, 9})
-"""5.1.7 and 5.1.8 are about the sender's address; 5.1.9 about a relay, and 5.1.5 is a good address."""
+DEAD = frozenset({1, 2, 6, 10})
+"""No such mailbox (5.1.1) or domain (5.1.2), moved without a word where (5.1.6), a domain that takes no mail
+(5.1.10). 5.1.0 does not say whose address it means; 5.1.3 and 5.1.4 are what one server makes of its syntax;
+5.1.5 is a good address, 5.1.7 and 5.1.8 are the sender's, 5.1.9 is a relay."""
+SENDERS_OWN = frozenset({7, 8})
+SENDER = re.compile(
+    r"\b(sender|originator|mail[ -]?from|from[ -]address|return[ -]?path|reverse[ -]?path)\b", re.IGNORECASE
+)
 # At the beginning, where RFC 2034 puts it: a policy may quote somebody else's 5.1.1 in its words.
 ENHANCED = re.compile(r"\s*(?:[245]\d\d[ -]\s*)?#?([245])\.(\d{1,3})\.(\d{1,3})(?![.\d])")
 
@@ -67,20 +74,32 @@ def read_status(text: str) -> Status | None:
     return Status(*map(int, found.groups())) if found else None
 
 
-def is_dead(status: Status | None, code: int | None = None) -> bool:
-    """Whether this address is not to be written to again; `code` is the reply's own, where there was one."""
+def is_dead(status: Status | None, code: int | None = None, words: str = "") -> bool:
+    """Whether this address is not to be written to again.
+
+    `code` is the reply's own, where there was one; `words` are those that were said with it.
+    """
     return (
         status is not None
         and (code is None or code // 100 == PERMANENT)
         and status.severity == PERMANENT
         and status.subject == ADDRESSING
-        and status.detail not in SENDERS_OWN
+        and status.detail in DEAD
+        and not names_sender(words)
     )
 
 
 def is_dead_by_reply(code: int, text: str) -> bool:
     """The same for what an SMTP server answered: `550, "5.1.1 no such user"`."""
-    return is_dead(read_status(text), code)
+    return is_dead(read_status(text), code, text)
+
+
+def names_sender(text: str) -> bool:
+    """Whether an answer is about whom the mail comes from, by its code or its words."""
+    status = read_status(text)
+    if status is not None and status.subject == ADDRESSING and status.detail in SENDERS_OWN:
+        return True
+    return SENDER.search(ADDRESS.sub("", text)) is not None
 
 
 def says_too_much(code: int, text: str, *, is_of_message: bool = False) -> bool:

@@ -127,7 +127,7 @@ def look_up(owner: int, addresses: Iterable[str], *, db: Database = DJANGO) -> M
 
 
 def suppress_dead(owner: int, job: UUID, replies: Iterable[Reply], *, db: Database = DJANGO) -> set[str]:
-    """Suppress those whose address a mail server called dead (5.1.x); the other replies change nothing."""
+    """Suppress those whose address a mail server called dead; the other replies change nothing."""
     dead = [
         Entry(
             address=reply.address,

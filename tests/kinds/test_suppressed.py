@@ -1,5 +1,6 @@
 """Mail kinds and suppression: whoever is suppressed is skipped, and what comes back is believed."""
 
+from contextlib import suppress as suppress_error
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.errors import Rejected
+from jobs.errors import Failed, Rejected
 from jobs.mail.bounces import Effect, take_report
 from jobs.mail.suppression import Entry, look_up, suppress
 from jobs.models import Item
@@ -97,6 +98,31 @@ def test_a_dead_address_is_suppressed_at_once_and_a_policy_is_not(mill: Scripted
     run(kind, accept(kind, mailing(4), alice))
 
     assert look_up(alice.pk, map(to, range(4))) == {to(0): Suppressed.BOUNCED}
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("MAIL", "550 5.1.0 <no-reply@mill.example> Sender rejected"),
+        ("MAIL", "501 5.1.3 Bad address syntax"),
+        ("MAIL", "550 5.1.1 User unknown"),
+        ("RCPT", "550 5.1.0 <no-reply@mill.example>: Sender address rejected: User unknown"),
+        ("RCPT", "550 5.1.8 <no-reply@mill.example>: Sender address rejected: Domain not found"),
+        ("RCPT", "550 5.1.1 <no-reply@mill.example>: Sender address rejected: undeliverable address"),
+        ("DATA", "550 5.1.1 We do not know you"),
+    ],
+)
+def test_a_sender_that_is_refused_costs_nobody_their_place_on_a_list(
+    mill: ScriptedServer, alice: User, where: str, said: str
+) -> None:
+    mill.script[where] = said
+    kind = KINDS.find("email.campaign")
+
+    with suppress_error(Failed, Rejected):
+        run(kind, accept(kind, mailing(3), alice))
+
+    assert mill.recipients == []
+    assert look_up(alice.pk, map(to, range(3))) == {}
 
 
 def test_what_comes_back_about_a_campaign_is_believed_of_its_recipient(

@@ -67,6 +67,15 @@ def test_another_failure_is_noted_and_suppresses_nobody(sent: Campaign, status: 
     assert not Suppression.objects.exists()
 
 
+def test_a_report_that_our_sender_was_refused_suppresses_nobody(sent: Campaign) -> None:
+    words = "smtp; 550 5.1.1 <no-reply@mill.example>: Sender address rejected: User unknown"
+
+    taken = take_report(bounce(sent.mail(sent.ada), recipient(diagnostic=words)))
+
+    assert taken.effect is Effect.NOTED
+    assert not Suppression.objects.exists()
+
+
 @pytest.mark.parametrize("action", ["delayed", "relayed", "expanded", "delivered"])
 def test_what_is_no_bounce_does_nothing(sent: Campaign, action: str) -> None:
     taken = take_report(bounce(sent.mail(sent.ada), recipient(action=action)))

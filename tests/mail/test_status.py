@@ -17,10 +17,16 @@ REPLIES = [
     (550, "5.1.1 <ada@example.org>: Recipient address rejected: User unknown", True),
     (550, "#5.1.1 no such user", True),
     (553, "5.1.2 bad destination system", True),
-    (501, "5.1.3 bad address syntax", True),
+    (501, "5.1.3 bad address syntax", False),
+    (553, "5.1.4 ambiguous", False),
     (550, "5.1.6 has moved", True),
     (556, "5.1.10 the domain takes no mail (null MX)", True),
-    (550, "5.1.0 address rejected", True),
+    (550, "5.1.0 address rejected", False),
+    (550, "5.1.0 <no-reply@mill.example>: Sender address rejected: User unknown", False),
+    (550, "5.1.1 <no-reply@mill.example>: Sender address rejected: undeliverable address", False),
+    (550, "5.1.2 MAIL FROM domain does not exist", False),
+    (550, "5.1.1 invalid return-path", False),
+    (550, "5.1.1 <sender@example.org>: User unknown", True),
     (550, "5.1.5 destination address valid", False),
     (550, "5.1.7 bad sender's mailbox address", False),
     (550, "5.1.8 bad sender's system", False),
@@ -71,6 +77,7 @@ def test_a_code_is_read_where_it_belongs(text: str, status: Status | None) -> No
 def test_a_report_has_no_reply_of_its_own() -> None:
     assert is_dead(Status(5, 1, 1))
     assert not is_dead(Status(5, 7, 1))
+    assert not is_dead(Status(5, 1, 1), words="Sender address rejected")
     assert not is_dead(None)
 
 

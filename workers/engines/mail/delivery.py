@@ -178,7 +178,7 @@ class Delivery:
             self._context.mailing.take_refusals(
                 Reply(each.recipient, each.code, each.text)
                 for each in outcomes
-                if each.verdict is Verdict.REFUSED
+                if each.verdict is Verdict.REFUSED and not each.is_of_message  # MAIL is about the sender
             )
 
     def _admit(
