@@ -29,6 +29,10 @@ SENDER = re.compile(
 )
 # At the beginning, where RFC 2034 puts it: a policy may quote somebody else's 5.1.1 in its words.
 ENHANCED = re.compile(r"\s*(?:[245]\d\d[ -]\s*)?#?([245])\.(\d{1,3})\.(\d{1,3})(?![.\d])")
+OF_ONE_MESSAGE = frozenset({500, 502, 503, 504, 552, 555})
+"""Too large, or the words or the order of a command are not understood; …"""
+SUBJECTS_OF_ONE = frozenset({3, 5, 6})
+"""… as enhanced codes say it: limits of the system, protocol, content."""
 
 CONGESTED = frozenset({(4, 5), (7, 28)})
 """Congestion, and Gmail's word for too much."""
@@ -100,6 +104,14 @@ def names_sender(text: str) -> bool:
     if status is not None and status.subject == ADDRESSING and status.detail in SENDERS_OWN:
         return True
     return SENDER.search(ADDRESS.sub("", text)) is not None
+
+
+def refuses_sender(code: int, text: str) -> bool:
+    """Whether an answer to MAIL is final, and not about what one message is, or how it was asked."""
+    if code // 100 != PERMANENT or code in OF_ONE_MESSAGE:
+        return False
+    status = read_status(text)
+    return status is None or status.subject not in SUBJECTS_OF_ONE
 
 
 def says_too_much(code: int, text: str, *, is_of_message: bool = False) -> bool:

@@ -209,6 +209,22 @@ def test_a_server_that_goes_away_is_left_alone_and_nobody_is_lost(kind: Kind, mi
     assert mill.recipients == [to(number) for number in range(50)]
 
 
+@pytest.mark.parametrize(("where", "lost"), [("MAIL", 0), ("RCPT", 2)])
+def test_a_sender_that_is_refused_does_not_burn_through_the_list(
+    kind: Kind, mill: ScriptedServer, where: str, lost: int
+) -> None:
+    mill.script[where] = "550 5.1.0 <no-reply@mill.example>: Sender address rejected"
+    job = accept(kind, mailing(30))
+
+    with pytest.raises(Failed, match=r"refuses our sender .*: 550 5\.1\.0"):
+        run(kind, job)
+
+    assert states(job) == {"pending": 30 - lost} | ({"failed": lost} if lost else {})
+    mill.script.clear()
+    time_passes(301)
+    assert run(kind, lose(job)).values["done"] == 30 - lost
+
+
 def test_a_cancelled_one_stops_between_two_chunks(kind: Kind, mill: ScriptedServer) -> None:
     job = accept(kind, mailing(50))
     context = make_context(kind, job, is_cancelled=lambda: len(mill.taken) >= 10)

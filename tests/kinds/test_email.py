@@ -19,6 +19,7 @@ from tests.factories import moved_to
 from tests.kinds.dying import Died, dies_after
 from tests.running import accept, lose, run
 from tests.smtp import Server
+from workers.engines.smtp.connection import Unreachable
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +110,8 @@ def test_a_job_whose_every_recipient_is_refused_is_rejected(kind: Kind, post: Se
     [
         ({"ada@example.org": "451 come back later"}, "250 OK", Failed),
         ({"millrace@localhost": "451 busy"}, "250 OK", Failed),
-        ({"millrace@localhost": "553 not for you"}, "250 OK", Rejected),
+        ({"millrace@localhost": "552 too large"}, "250 OK", Rejected),
+        ({"millrace@localhost": "553 not for you"}, "250 OK", Unreachable),
         ({}, "452 disk full", Failed),
         ({}, "554 looks like spam", Rejected),
     ],

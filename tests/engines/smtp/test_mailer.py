@@ -75,7 +75,7 @@ def test_a_server_that_does_not_pipeline_is_asked_one_by_one() -> None:
     ("where", "said", "verdict"),
     [
         ("MAIL", "451 4.3.0 Busy", "put_off"),
-        ("MAIL", "553 5.1.8 Not you", "refused"),
+        ("MAIL", "552 5.3.4 Too large", "refused"),
         ("RCPT", "450 4.2.0 Greylisted", "put_off"),
         ("RCPT", "550 5.7.1 Not wanted", "refused"),
         ("DATA", "451 4.3.0 No room", "put_off"),
@@ -128,6 +128,78 @@ def test_a_server_that_did_not_forget_the_message_that_failed_is_asked_anew(mill
 
     assert verdicts(found) == [["put_off"], ["taken"], ["taken"]]
     assert mill.recipients == ["bob@example.org", "eve@example.org"]
+
+
+@pytest.mark.parametrize("said", ["553 5.1.8 Not you", "530 Sign in first", "501 5.1.7 Bad sender"])
+def test_a_sender_that_is_refused_stops_all_mail_and_nobody_is_refused(
+    mill: ScriptedServer, said: str
+) -> None:
+    mill.script["MAIL"] = said
+    mailer = Mailer(way_to(mill))
+
+    assert verdicts(list(mailer.send(THREE))) == [["unsent"]] * 3
+    assert str(mailer.stopped) == f"The mail server refuses our sender {THREE[0].sender}: {said}"
+    assert mailer.stopped
+    assert "Not you" not in mailer.stopped.told
+
+
+@pytest.mark.parametrize("said", ["552 Too large", "550 5.3.4 Too large", "555 Unknown parameter"])
+def test_what_is_said_of_one_message_before_it_stops_no_other(mill: ScriptedServer, said: str) -> None:
+    mill.script["MAIL"] = [said, "250 OK"]
+
+    assert verdicts(send(way_to(mill), *THREE)) == [["refused"], ["taken"], ["taken"]]
+
+
+def test_an_international_message_that_is_refused_stops_no_other(mill: ScriptedServer) -> None:
+    mill.script["MAIL"] = ["550 5.1.3 What is this?", "250 OK"]
+
+    found = send(way_to(mill), message("dörte@example.org", is_international=True), THREE[0])
+
+    assert verdicts(found) == [["refused"], ["taken"]]
+
+
+def test_a_connection_that_is_refused_a_sender_after_errors_is_replaced(mill: ScriptedServer) -> None:
+    """It was not about the sender: too many recipients were refused over it."""
+    mill.script |= {
+        "RCPT ada@example.org": "550 5.1.1 No",
+        "MAIL": ["250 OK", "554 5.7.1 Too many errors", "250 OK"],
+    }
+
+    assert verdicts(send(way_to(mill), *THREE)) == [["refused"], ["taken"], ["taken"]]
+    assert len(mill.sessions) == 2
+
+
+def test_a_sender_that_is_refused_to_each_recipient_stops_all_mail_after_a_few(mill: ScriptedServer) -> None:
+    mill.script["RCPT"] = "550 5.1.0 <mill@example.org>: Sender address rejected: User unknown"
+    mailer = Mailer(way_to(mill))
+
+    found = list(mailer.send([message(f"{number}@example.org") for number in range(5)]))
+
+    assert verdicts(found) == [["refused"]] * 2 + [["unsent"]] * 3
+    assert "refuses our sender" in str(mailer.stopped)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"RCPT 0@example.org": "250 OK"}, "554 5.7.1 Sender address rejected: insiders only"),
+        ({"RCPT 2@example.org": "550 5.1.1 No"}, "554 5.7.1 Sender address rejected: insiders only"),
+        ({}, "550 5.1.1 No such mailbox"),
+        ({}, "450 4.1.8 Sender address rejected: Domain not found"),
+    ],
+    ids=["one-was-taken", "not-in-a-row", "no-sender", "for-now"],
+)
+def test_recipients_who_refuse_us_stop_nobody_elses_mail(
+    mill: ScriptedServer, others: dict[str, str | list[str]], said: str
+) -> None:
+    mill.script |= {"RCPT": said} | others
+    mailer = Mailer(way_to(mill))
+
+    found = list(mailer.send([message(f"{number}@example.org") for number in range(4)]))
+    mailer.close()
+
+    assert mailer.stopped is None
+    assert ["unsent"] not in verdicts(found)
 
 
 @pytest.mark.parametrize("most", [1, 2])

@@ -228,6 +228,13 @@ def left_alone(reply: Reply) -> Unreachable:
     return error
 
 
+def unwelcome(sender: str, reply: Reply) -> Unreachable:
+    """What it is to us that the server refuses whom all our mail comes from."""
+    error = Unreachable(f"The mail server refuses our sender {sender}: {reply}")
+    error.told = f"The mail server refuses our sender: {codes(*reply)}"
+    return error
+
+
 def _expect(reply: Reply, said: str) -> None:
     if reply.code == GOING_AWAY or reply.is_too_much:
         raise left_alone(reply)

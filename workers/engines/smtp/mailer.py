@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from workers.engines.smtp.connection import Broken, Connection, Silent, Unreachable, left_alone
+from jobs.mail.status import PERMANENT, names_sender, refuses_sender
+from workers.engines.smtp.connection import Broken, Connection, Silent, Unreachable, left_alone, unwelcome
 from workers.engines.smtp.outcome import GOING_AWAY, Outcome, Reply, Verdict
 from workers.engines.smtp.server import Server
 
@@ -19,6 +20,8 @@ UNDECIDED_IN_A_ROW = 3
 """After so many lost answers no more messages are put at risk."""
 SENT_AWAY_IN_A_ROW = 2
 """So many 421 to messages are about all of them; one may be about that message, or its connection."""
+SENDER_REFUSED_IN_A_ROW = 3
+"""So many who refuse our sender before anybody is taken are about it; one may be a list for insiders."""
 NOT_INTERNATIONAL = "5.6.7"
 TOO_LARGE = "5.3.4"
 
@@ -60,7 +63,7 @@ class Mailer:
         """Whether the server may still hold the envelope of a message it did not get."""
         self._is_doubted = False
         """Whether the message before failed when this one's envelope was behind it already."""
-        self._undecided = self._sent_away = 0
+        self._undecided = self._sent_away = self._sender_refused = 0
 
     def send(self, messages: Sequence[Envelope]) -> Iterator[list[Outcome]]:
         """For each message, in order, an outcome for each of its recipients; nothing is raised.
@@ -95,6 +98,7 @@ class Mailer:
             if impossible := _impossible(message, connection):
                 return impossible
             answers = self._asked(message)
+            self._count_refusals(message, answers)
         except Unreachable as error:
             self.stopped = error
             return _all(message, Verdict.UNSENT, str(error))
@@ -133,14 +137,33 @@ class Mailer:
                 self.drop()
                 if not is_used:
                     raise left_alone(going)
-            elif not answers.sender.is_good and is_proven:
+            elif not answers.sender.is_good and (
+                is_proven or (is_used and _is_final(message, answers.sender))
+            ):
                 # "Too many messages in one session", or it did not forget the message that failed.
                 self.close()
+            elif _is_final(message, answers.sender):
+                self.close()
+                raise unwelcome(message.sender, answers.sender)
             elif too_much := _too_much(answers):
                 self.close()
                 raise left_alone(too_much)
             else:
                 return answers
+
+    def _count_refusals(self, message: Envelope, answers: Answers) -> None:
+        """Most servers refuse a sender in answer to each recipient: raises Unreachable after a few."""
+        said = [each for each in answers.recipients if each.code // 100 == PERMANENT]
+        refused = [each for each in said if names_sender(each.text)]
+        is_known = self._connection is not None and self._connection.taken > 0
+        if not refused or is_known:
+            self._sender_refused = 0
+            return
+        self._sender_refused += 1
+        if self._sender_refused >= SENDER_REFUSED_IN_A_ROW:
+            self._sender_refused = 0
+            self.close()
+            raise unwelcome(message.sender, refused[0])
 
     def _ask(self, connection: Connection, message: Envelope) -> Answers:
         commands = _commands(message, connection)
@@ -251,6 +274,11 @@ def _too_much(answers: Answers) -> Reply | None:
     """An answer by which the server wants less of all mail; one to a recipient is about them."""
     said = [answers.sender, *([answers.data] if answers.data else [])]
     return next((reply for reply in said if reply.is_too_much), None)
+
+
+def _is_final(message: Envelope, reply: Reply) -> bool:
+    """Whether this answer to MAIL ends all mail of ours."""
+    return not message.is_international and refuses_sender(*reply)
 
 
 def _outcomes(message: Envelope, answers: Answers) -> list[Outcome]:
