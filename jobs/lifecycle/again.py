@@ -18,8 +18,6 @@ from jobs.lifecycle.submit import submit_job
 from jobs.states import State
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
-
     from jobs.models import Job
 
 LOCK = """
@@ -65,27 +63,31 @@ def leave_as_they_are(
 
 
 def do_again(
-    job: Job,
-    *,
-    owner: AbstractBaseUser,
-    actor: str,
-    door: str,
-    items: Sequence[int] | None = None,
-    db: Database = DJANGO,
+    job: Job, *, actor: str, door: str, items: Sequence[int] | None = None, db: Database = DJANGO
 ) -> UUID:
-    """Decide that they, or these alone, are done again; the new job. Raises NotPossible, or as submit_job."""
+    """Decide that they, or these alone, are done again; the new job. Raises NotPossible, or as submit_job.
+
+    Whoever decides, the new job is its owner's as the first one was: who may be mailed to is for the owner's
+    suppressions to say, a link in a mail leads out of the owner's list, and the files are the owner's.
+    """
     with db.atomic():
         lock_ended(job, db)
         taken: list[Row] = []
         asked = {"job": job.id, "items": chosen(items)}
         new = submit_job(
-            job.kind, job.payload, owner=owner, group=job.group, queue=job.queue, priority=job.priority,
+            job.kind, job.payload, owner=job.owner, group=job.group, queue=job.queue, priority=job.priority,
             door=door, rerun_of=job.id, db=db,
             own_items=lambda new: taken.extend(db.rows(TAKE, asked | {"new": new})),
         ).id  # fmt: skip
         if not taken:
             raise NotPossible("Nothing is undecided here: somebody may have been faster.")
-        events.record([(job.id, "again", job.attempt, actor, f"{len(taken)} uncertain, as job {new}")], db=db)
+        events.record(
+            [
+                (job.id, "again", job.attempt, actor, f"{len(taken)} uncertain, as job {new}"),
+                (new, "asked_again", 0, actor, f"{len(taken)} uncertain of job {job.id}"),
+            ],
+            db=db,
+        )
     return new
 
 

@@ -81,7 +81,7 @@ def do(request: HttpRequest, job: Job, act: str, chosen: list[int] | None) -> Ht
         text = f"Left as they are: {words.count(count)}."
         messages.success(request, text, fail_silently=True)
         return redirect("job", job.id)
-    new = do_again(job, owner=request.user, actor=actor, door="web", items=chosen)  # type: ignore[arg-type]
+    new = do_again(job, actor=actor, door="web", items=chosen)
     count = Item.objects.filter(job_id=new).count()
     text = f"This is a new job for {words.count(count)} of whom nobody knew {words.doubt}."
     messages.success(request, text, fail_silently=True)

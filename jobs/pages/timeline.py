@@ -18,6 +18,7 @@ WORDS = {
     "cancelled": ("Cancelled by {actor}", "calm"),
     "retried": ("{actor} queued it again", "calm"),
     "again": ("{actor} had the uncertain ones done again", "calm"),
+    "asked_again": ("{actor} asked for it, to do again what was uncertain", "calm"),
     "left": ("{actor} left the uncertain ones as they are", "calm"),
     "changed": ("{actor} changed it", "calm"),
 }

@@ -76,6 +76,14 @@ def test_some_are_done_again_and_the_rest_is_left(api: Client, job: Job) -> None
     assert (none.status_code, none.json()["code"]) == (409, "not_possible")
 
 
+def test_done_again_by_an_operator_it_stays_its_owners_job(office: Client, job: Job, submitter: User) -> None:
+    new = decide(office, job, act="again").json()["job"]
+
+    events = office.get(f"{BASE}/jobs/{new}/events").json()["events"]
+    assert Job.objects.get(pk=new).owner == submitter
+    assert [(event["event"], event["actor"]) for event in events] == [("asked_again", "olga")]
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"act": "burn"}, {"act": "leave", "items": []}, {"act": "leave", "items": [0]}], ids=str
 )

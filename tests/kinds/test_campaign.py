@@ -418,7 +418,7 @@ def test_the_doubtful_ones_are_sent_to_again_under_their_old_id_when_a_person_sa
     )
     mill.script.clear()
 
-    new = do_again(Job.objects.get(pk=job.pk), owner=alice, actor="alice", door="web")
+    new = do_again(Job.objects.get(pk=job.pk), actor="alice", door="web")
     Job.objects.filter(pk=new).update(state="running", **moved_to(State.RUNNING))
     run(kind, Job.objects.get(pk=new))
 

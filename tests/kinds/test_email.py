@@ -244,7 +244,7 @@ def test_sent_again_it_keeps_its_message_id(kind: Kind, post: Server, alice: Use
     Job.objects.filter(pk=job.pk).update(
         state="succeeded", holder=None, lease=None, **moved_to(State.SUCCEEDED)
     )
-    new = do_again(Job.objects.get(pk=job.pk), owner=alice, actor="alice", door="web")
+    new = do_again(Job.objects.get(pk=job.pk), actor="alice", door="web")
     Job.objects.filter(pk=new).update(state="running", **moved_to(State.RUNNING))
 
     result = run(kind, Job.objects.get(pk=new))

@@ -9,13 +9,16 @@ from django.test import Client
 from pytest_django import Settings
 
 from jobs.errors import Failed, Rejected
+from jobs.lifecycle.again import do_again
 from jobs.mail.bounces import Effect, take_report
 from jobs.mail.suppression import Entry, look_up, suppress
-from jobs.models import Item
+from jobs.models import Item, Job
 from jobs.models.suppression import Suppressed
 from jobs.registry import KINDS
+from jobs.states import State
 from tests.engines.mail.reading import read
-from tests.kinds.test_campaign import mailing, states, to
+from tests.factories import moved_to
+from tests.kinds.test_campaign import listed, mailing, states, to
 from tests.mail.letters import bounce, complaint, recipient
 from tests.running import accept, run
 from tests.smtp_script import ScriptedServer
@@ -55,6 +58,30 @@ def test_another_owners_list_skips_nobody(mill: ScriptedServer, alice: User, bob
     run(kind, accept(kind, mailing(1), alice))
 
     assert mill.recipients == [to(0)]
+
+
+def test_sent_again_by_an_operator_it_follows_the_suppressions_of_its_owner(
+    mill: ScriptedServer, alice: User, operator: User, settings: Settings, rung: list[str]
+) -> None:
+    """Whom Alice may not write to, whose list the link leads out of, and whose file it is."""
+    settings.PUBLIC_URL = "https://mill.example.org"
+    kind = KINDS.find("email.campaign")
+    job = accept(kind, listed(alice), alice)
+    Item.objects.filter(job=job).update(state="uncertain")
+    Job.objects.filter(pk=job.pk).update(
+        state="succeeded", holder=None, lease=None, **moved_to(State.SUCCEEDED)
+    )
+    keep_out(alice, "ada@example.org", Suppressed.COMPLAINED)
+    keep_out(operator, "bob@example.org")
+
+    new = do_again(Job.objects.get(pk=job.pk), actor=operator.get_username(), door="web")
+    Job.objects.filter(pk=new).update(state="running", **moved_to(State.RUNNING))
+    run(kind, Job.objects.get(pk=new))
+
+    assert mill.recipients == ["bob@example.org"]
+    link = urlsplit(str(read(mill.taken[0].content)["List-Unsubscribe"]).strip("<>")).path
+    Client().post(link, {"List-Unsubscribe": "One-Click"})
+    assert look_up(alice.pk, ["bob@example.org"]) == {"bob@example.org": Suppressed.UNSUBSCRIBED}
 
 
 def test_a_campaign_to_nobody_is_done(mill: ScriptedServer, alice: User) -> None:

@@ -88,6 +88,18 @@ def test_all_are_done_again_as_a_new_job(page, submitter):
     assert 'id="b-again"' not in page.get(f"/jobs/{job.id}").content.decode()
 
 
+def test_done_again_by_an_operator_it_stays_its_owners_job_and_says_who_asked(office, submitter):
+    job = uncertain(submitter, "ada")
+
+    decide(office, job, act="again", all="1")
+
+    new = Job.objects.get(rerun_of=job.id)
+    shown = text_of(office.get(f"/jobs/{new.id}"))
+    assert new.owner == submitter
+    assert "olga asked for it, to do again what was uncertain" in shown
+    assert "olga had the uncertain ones done again" in text_of(office.get(f"/jobs/{job.id}"))
+
+
 def test_the_chosen_ones_are_done_again_and_the_others_still_asked_about(page, submitter):
     job = uncertain(submitter, "ada", "bob", "eve")
     chosen = [str(id_of(job, "ada")), str(id_of(job, "eve"))]
