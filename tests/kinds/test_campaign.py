@@ -270,6 +270,7 @@ def test_who_needs_more_than_the_server_offers_is_told_apart(kind: Kind, mill: S
         ({"recipients": [{"to": "ada@example.org", "name": "A\r\nB"}]}, "control character"),
         ({"recipients": [{"to": "ada@example.org", "values": {"a b": 1}}]}, "values"),
         ({"recipients": [{"to": "ada@example.org", "values": {"a": [1]}}]}, "values"),
+        ({"recipients": [{"to": "ada@example.org", "values": {"a": float("inf")}}]}, "finite number"),
         ({"recipients": [{"to": "ada@example.org\nRCPT TO:<b@c.de>"}]}, "control character"),
         ({"recipients": []}, "give a file, or recipients"),
         ({"file": "01a2239d-dfa5-70d4-ae97-77f1b13e7b3b"}, "give a file, or recipients"),
@@ -281,8 +282,9 @@ def test_who_needs_more_than_the_server_offers_is_told_apart(kind: Kind, mill: S
         ({"language": "de", "translations": [{"language": "DE", "subject": "s", "text": "t"}]}, "once"),
     ],
     ids=[
-        "tag", "attribute", "open", "no-value", "html", "subject", "name", "variable", "nested", "address",
-        "nobody", "both", "button", "link", "blank", "two-layouts", "no-language", "language-twice",
+        "tag", "attribute", "open", "no-value", "html", "subject", "name", "variable", "nested", "infinite",
+        "address", "nobody", "both", "button", "link", "blank", "two-layouts", "no-language",
+        "language-twice",
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_is_refused_before_anything_is_sent(
@@ -372,6 +374,13 @@ def test_a_list_with_bad_lines_is_refused_with_each_of_them(kind: Kind, alice: U
     assert {problem.where for problem in refused.value.problems} == {("file",)}
     assert not Job.objects.exists()
     assert not Item.objects.exists()
+
+
+def test_a_number_that_no_ledger_can_keep_is_a_bad_line(kind: Kind, alice: User) -> None:
+    content = '[{"email": "ada@example.org", "sacks": 1},\n{"email": "bob@example.org", "sacks": 1e999}]'
+
+    with pytest.raises(BadPayload, match="line 2: has a number that is too large in sacks"):
+        submit_job(kind.name, listed(alice, content, subject="Hi"), owner=alice)
 
 
 def test_of_very_many_bad_lines_some_are_told_and_the_rest_counted(

@@ -51,7 +51,7 @@ def check_link(link: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(check_text)]
-Value = Annotated[Text, Field(max_length=2_000)] | int | float
+Value = Annotated[Text, Field(max_length=2_000)] | int | Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Listed(BaseModel, extra="forbid"):

@@ -33,6 +33,19 @@ def test_an_array_and_lines_say_the_same(text: str) -> None:
     assert (bob.address, bob.language, bob.values) == ("bob@example.org", "pt-br", {"language": "pt_BR"})
 
 
+def test_in_an_array_too_a_number_beyond_all_bounds_makes_its_row_bad_alone() -> None:
+    text = '[\n{"email": "a@b.org", "x": 1e308},\n{"email": "b@b.org", "x": 1e999},\n{"email": "c@b.org"}\n]'
+
+    assert bad(text) == {3: "has a number that is too large in x"}
+
+
+def test_what_is_no_number_is_told_by_its_line_however_much_follows() -> None:
+    text = '[\n{"email": "a@b.org", "x": NaN}' + ',\n{"email": "b@b.org"}' * 10_000 + "]"
+
+    with pytest.raises(BadList, match="line 2: the object that begins here is no JSON: NaN is no JSON"):
+        list(read(BytesIO(text.encode())))
+
+
 def test_an_array_counts_the_line_in_which_an_object_begins() -> None:
     text = '[\n  {"email": "a@b.org"},\n\n  {"email":\n "x"},\n  {"email": ""},\n7\n]\n'
 
@@ -72,12 +85,14 @@ def test_an_array_on_one_endless_line_is_read() -> None:
         ('{"email": "a@b.org", "x": "\\u0000"}', "has a NUL character in x"),
         ('{"email": "a@b.org", "x": ["\\ud800"]}', "has half a surrogate pair in x"),
         ('{"email": "a@b.org", "x": [[[[[1]]]]]}', "nests deeper than 4 in x"),
+        ('{"email": "a@b.org", "x": 1e999}', "has a number that is too large in x"),
+        ('{"email": "a@b.org", "x": [{"y": -1e999}]}', "has a number that is too large in x"),
         ('{"email": "a@b.org", "x": ' + "[" * 50_000, "is no JSON: it nests too deep"),
         ('{"email": "a@b.org", "x": ' + "9" * 5_000 + "}", "is no JSON: Exceeds the limit"),
     ],
     ids=[
         "cut", "nan", "number", "nobody", "array", "twice", "digit", "name", "nul", "surrogate", "deep",
-        "bomb", "digits",
+        "infinite", "infinite-within", "bomb", "digits",
     ],
 )  # fmt: skip
 def test_a_bad_line_says_why_and_the_next_is_read(line: str, why: str) -> None:

@@ -128,8 +128,10 @@ class Array:
             try:
                 value, end = DECODER.raw_decode(self._text, self._place)
             except (ValueError, RecursionError) as error:
-                is_long = len(self._text) - self._place > OBJECT_CHARACTERS
-                if is_long or isinstance(error, RecursionError) or not self._more():
+                # Anything else than a syntax error, such as a NaN, is none for want of the rest.
+                may_be_cut = isinstance(error, json.JSONDecodeError)
+                is_long = may_be_cut and len(self._text) - self._place > OBJECT_CHARACTERS
+                if is_long or not may_be_cut or not self._more():
                     why = "is too long" if is_long else f"is no JSON: {in_words(error)}"
                     raise BadList(f"the object that begins here {why}", self._line) from None
                 continue

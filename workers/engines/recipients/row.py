@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -152,6 +153,9 @@ def measure(key: str, value: Any, depth: int = 1) -> int:
     if isinstance(value, str):
         check_text(key, value)
         return len(value)
+    if isinstance(value, float) and math.isinf(value):
+        # Python reads 1e999 as infinite, which the ledger's JSON cannot say.
+        raise ValueError(f"has a number that is too large in {key}")
     if isinstance(value, bool | int | float) or value is None:
         return len(str(value))
     if depth > DEPTH:
