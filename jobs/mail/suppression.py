@@ -1,18 +1,20 @@
 """Suppression: an owner's addresses that get no more mail. Added, lifted and looked up many at a time.
 
 An address stands once per owner. A stronger reason takes a weaker one's place, never the other way round, and
-no reason makes the time shorter that another gave. What has expired counts as if it were not there. Every
-verb is one statement, and doing it twice is doing it once.
+the longest time counts, whichever reason gave it: so nobody gets mail again who said no for good, because
+another reason, that ends, was the stronger. What has expired counts as if it were not there. Every verb is
+one statement, and doing it twice is doing it once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from jobs.database import DJANGO, Database
@@ -23,8 +25,17 @@ from jobs.text import storable
 
 NOTE_CHARACTERS = 500
 RANK = list(Suppressed)
+HOLDS = """
+    (kept.expires_at IS NULL OR kept.expires_at > statement_timestamp())
+    AND array_position(%(rank)s::text[], kept.reason) > array_position(%(rank)s::text[], excluded.reason)
+"""
+# A stronger reason stays, with who gave it and when, while the time of a weaker one makes it longer.
+SAID = ", ".join(
+    f"{column} = CASE WHEN {HOLDS} THEN kept.{column} ELSE excluded.{column} END"
+    for column in ("address", "reason", "source", "job", "note", "created_at")
+)
 # In the keys' order, so that two batches with the same addresses cannot wait for each other.
-ADD = """
+ADD = f"""
 INSERT INTO millrace_suppression AS kept (id, owner_id, address, key, reason, source, job, note, expires_at)
 SELECT id, %(owner)s, address, key, reason, source, job, note, expires_at
   FROM unnest(%(ids)s::uuid[], %(addresses)s::text[], %(keys)s::text[], %(reasons)s::text[],
@@ -33,17 +44,15 @@ SELECT id, %(owner)s, address, key, reason, source, job, note, expires_at
  WHERE expires_at IS NULL OR expires_at > statement_timestamp()
  ORDER BY key
 ON CONFLICT (owner_id, key) DO UPDATE
-   SET address = excluded.address, reason = excluded.reason, source = excluded.source, job = excluded.job,
-       note = excluded.note, created_at = statement_timestamp(),
+   SET {SAID},
        expires_at = CASE WHEN kept.expires_at <= statement_timestamp() THEN excluded.expires_at
                          ELSE nullif(greatest(coalesce(kept.expires_at, 'infinity'),
                                               coalesce(excluded.expires_at, 'infinity')), 'infinity') END
  WHERE kept.expires_at <= statement_timestamp()
     OR array_position(%(rank)s::text[], excluded.reason) > array_position(%(rank)s::text[], kept.reason)
-    OR (excluded.reason = kept.reason
-        AND coalesce(excluded.expires_at, 'infinity') > coalesce(kept.expires_at, 'infinity'))
+    OR coalesce(excluded.expires_at, 'infinity') > coalesce(kept.expires_at, 'infinity')
 RETURNING key
-"""
+"""  # noqa: S608 - our own text
 LIFT = """
 DELETE FROM millrace_suppression
  WHERE owner_id = %(owner)s AND key = ANY (%(keys)s::text[])
@@ -143,19 +152,31 @@ def suppress_dead(owner: int, job: UUID, replies: Iterable[Reply], *, db: Databa
 
 
 def _each_once(entries: Iterable[Entry]) -> dict[str, Entry]:
-    """By key; of two the one with the stronger reason, then the longer time."""
+    """By key; of two in force the one with the stronger reason, for the longer time."""
     found: dict[str, Entry] = {}
+    now = timezone.now()
     for entry in entries:
+        if entry.expires_at is not None and entry.expires_at <= now:
+            continue
         key = key_of(entry.address)
         known = found.get(key)
-        if known is None or _weight(entry) > _weight(known):
-            found[key] = entry
+        found[key] = entry if known is None else _both(known, entry)
     return found
 
 
+def _both(one: Entry, other: Entry) -> Entry:
+    """The stronger, then the longer of the two, until both have ended."""
+    said, besides = (one, other) if _weight(one) >= _weight(other) else (other, one)
+    is_longer = said.expires_at is not None and _ends(besides) > _ends(said)
+    return replace(said, expires_at=besides.expires_at) if is_longer else said
+
+
 def _weight(entry: Entry) -> tuple[int, float]:
-    ends = entry.expires_at.timestamp() if entry.expires_at else float("inf")
-    return RANK.index(entry.reason), ends
+    return RANK.index(entry.reason), _ends(entry)
+
+
+def _ends(entry: Entry) -> float:
+    return entry.expires_at.timestamp() if entry.expires_at else float("inf")
 
 
 def _keys(addresses: Iterable[str]) -> dict[str, str]:

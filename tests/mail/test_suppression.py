@@ -82,6 +82,41 @@ def test_no_reason_makes_the_time_shorter(alice: User, reason: Suppressed) -> No
     assert Suppression.objects.get().expires_at is None
 
 
+@pytest.mark.parametrize("ends", [LATER, None], ids=["longer", "for good"])
+def test_a_weaker_reason_that_lasts_longer_lengthens_the_time_of_a_stronger_one(
+    alice: User, ends: datetime | None
+) -> None:
+    """Who complained until tomorrow and left the list today gets no mail the day after."""
+    suppress(alice.pk, [entry(reason=Suppressed.COMPLAINED, source="report", note="spam", expires_at=SOON)])
+    before = Suppression.objects.get()
+
+    added = suppress(
+        alice.pk, [entry("ADA@example.org", Suppressed.UNSUBSCRIBED, source="link", expires_at=ends)]
+    )
+
+    after = Suppression.objects.get()
+    assert added == {ADA}
+    assert (after.reason, after.source, after.note, after.address) == ("complained", "report", "spam", ADA)
+    assert (after.expires_at, after.created_at) == (ends, before.created_at)
+    assert suppress(alice.pk, [entry(reason=Suppressed.UNSUBSCRIBED, expires_at=ends)]) == set()
+
+
+def test_in_one_batch_too_the_longest_time_counts_and_what_is_over_says_nothing(alice: User) -> None:
+    over = datetime.now(UTC) - timedelta(days=1)
+    strong = entry(reason=Suppressed.COMPLAINED, expires_at=SOON)
+    batches = {
+        None: [strong, entry(reason=Suppressed.BOUNCED)],
+        LATER: [entry(reason=Suppressed.BOUNCED, expires_at=LATER), strong],
+        SOON: [entry(expires_at=SOON), entry(reason=Suppressed.COMPLAINED, expires_at=over)],
+    }
+
+    for ends, batch in batches.items():
+        Suppression.objects.all().delete()
+        suppress(alice.pk, batch)
+        row = Suppression.objects.get()
+        assert (row.reason, row.expires_at) == ("by_hand" if ends is SOON else "complained", ends)
+
+
 def test_of_two_in_one_batch_the_stronger_is_kept(alice: User) -> None:
     weak, strong = entry(note="weak"), entry("ADA@example.org", Suppressed.COMPLAINED, note="strong")
 
