@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
-from jobs import events, items, metrics, moved, results
+from jobs import events, items, metrics, moved, outbox, results
 from jobs.attempt import Outcome
 from jobs.broker import ring_all
 from jobs.database import Database, Row
@@ -79,6 +79,7 @@ def hand_back(held: Mapping[UUID, int], holder: UUID, seconds: float, db: Databa
         if ended := [row for row in rows if row[4] == State.CANCELLED]:
             events.record([(row[0], "cancelled", row[3], "", STOPPED) for row in ended], db=db)
             items.leave_uncertain([row[0] for row in ended], db=db)
+            outbox.tell([row[0] for row in ended], db=db)
             results.keep([cancelled(row) for row in ended], db=db)
         look_again((row[5] for row in rows if row[4] != State.QUEUED), db=db)
         db.after_commit(partial(moved.tell_each, {row[0]: row[4] for row in rows}))

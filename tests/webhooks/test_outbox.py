@@ -15,6 +15,7 @@ from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.claim import Asking
 from jobs.lifecycle.exchange import exchange_jobs
 from jobs.lifecycle.finish import finish_jobs
+from jobs.lifecycle.release import release_jobs
 from jobs.lifecycle.rescue import rescue_expired
 from jobs.models import Job, Webhook, WebhookDelivery
 from jobs.outbox import CARRIER
@@ -100,6 +101,16 @@ def test_a_cancellation_of_what_waits_is_told_and_the_asking_of_what_runs_is_not
     cancel_jobs([waiting.id, running.id], actor="alice")
 
     assert told() == [(waiting.id, "job.cancelled")]
+
+
+def test_a_cancellation_at_the_hand_of_a_stopping_worker_is_told_and_a_handing_back_is_not() -> None:
+    hear()
+    holder = uuid4()
+    asked, kept = make_job("running", holder=holder, cancel_asked=True), make_job("running", holder=holder)
+
+    release_jobs({asked.id: 1, kept.id: 1}, holder=holder, db=DJANGO)
+
+    assert told() == [(asked.id, "job.cancelled")]
 
 
 def test_a_rescue_that_gives_a_job_up_is_told_and_one_that_does_not_is_not() -> None:
