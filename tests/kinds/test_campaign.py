@@ -72,7 +72,9 @@ def test_each_gets_a_mail_of_their_own(kind: Kind, mill: ScriptedServer) -> None
 
 
 def test_nobody_gets_two_because_they_are_listed_twice(kind: Kind, mill: ScriptedServer) -> None:
-    listed = [{"to": "ada@Example.org", "values": {"n": 1}}, {"to": "ada@example.org", "values": {"n": 2}}]
+    """Nor in capital letters: they are no difference in a list from a file either."""
+    twins = ["ada@Example.org", "ada@example.org", "ADA@example.org"]
+    listed = [{"to": each, "values": {"n": number}} for number, each in enumerate(twins, start=1)]
 
     run(kind, accept(kind, mailing(recipients=listed, subject="Hi", text="{{ n }}")))
 

@@ -238,6 +238,12 @@ def test_domains_are_kept_as_mail_servers_know_them(kind: Kind, given: str, sent
     assert kind.validate(letter(given, given)).to == [sent]  # type: ignore[attr-defined]
 
 
+def test_who_is_named_twice_gets_one_mail_also_in_capital_letters(kind: Kind, post: Server) -> None:
+    run(kind, accept(kind, letter("ada@example.org", "Ada@Example.org", "bob@example.org")))
+
+    assert post.recipients == ["ada@example.org", "bob@example.org"]
+
+
 def test_sent_again_it_keeps_its_message_id(kind: Kind, post: Server, alice: User) -> None:
     job = accept(kind, letter(), alice)
     Item.objects.filter(job=job).update(state="uncertain")

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue, field_validato
 
 from jobs.artifacts import ArtifactField
 from jobs.errors import Problem, Rejected
+from jobs.mail.address import key_of
 from jobs.mail.mailing import TO_MANY
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
@@ -181,7 +182,7 @@ class Payload(BaseModel, extra="forbid"):
     def _each_once(cls, recipients: list[Listed]) -> list[Listed]:
         first: dict[str, Listed] = {}
         for each in recipients:
-            first.setdefault(each.to, each)
+            first.setdefault(key_of(each.to), each)
         return list(first.values())
 
     @model_validator(mode="after")
