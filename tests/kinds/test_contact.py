@@ -5,9 +5,12 @@ from pytest_django import Settings
 
 from jobs.conf import conf
 from jobs.errors import BadPayload, Failed, Rejected
+from jobs.lifecycle.again import do_again
 from jobs.mail.bounces import Effect, take_report
-from jobs.models import Item
+from jobs.models import Item, Job
 from jobs.registry import KINDS, Kind
+from jobs.states import State
+from tests.factories import moved_to
 from tests.mail.letters import bounce, recipient
 from tests.running import accept, lose, run
 from tests.smtp import Server
@@ -104,3 +107,21 @@ def test_a_report_about_either_mail_is_about_who_got_it(kind: Kind, post: Server
 
         assert take_report(bounce(message_id, recipient(to, status="5.2.2"))).effect is Effect.NOTED
         assert Item.objects.get(job=job, key=key).detail["report"]["status"] == "5.2.2"
+
+
+def test_done_again_both_mails_keep_their_message_ids(kind: Kind, post: Server, rung: list[str]) -> None:
+    """So that who got them already sees them once, and a report about either is about its item."""
+    job = accept(kind, ASKED)
+    run(kind, job)
+    Item.objects.filter(job=job).update(state="uncertain")
+    Job.objects.filter(pk=job.pk).update(
+        state="succeeded", holder=None, lease=None, **moved_to(State.SUCCEEDED)
+    )
+
+    new = do_again(Job.objects.get(pk=job.pk), actor="olga", door="web")
+    Job.objects.filter(pk=new).update(state="running", **moved_to(State.RUNNING))
+    run(kind, Job.objects.get(pk=new))
+
+    first, second, third, fourth = [message["Message-ID"] for _, message in post.taken]
+    assert (first, second) == (third, fourth)
+    assert first != second

@@ -17,6 +17,7 @@ from jobs.retry import Retry
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.addresses import Address, HeaderText, check_text
+from workers.engines.mailed import own_message_id
 
 SITE = "site"
 CONFIRMATION = "confirmation"
@@ -70,8 +71,8 @@ def take_message(context: Context, payload: Payload) -> Result:
     addresses = {SITE: Mailbox(site), CONFIRMATION: answer_to}
 
     def write(item: ClaimedItem) -> Posting:
-        recipient = Recipient(mailbox=addresses[item.key], message_id=ours.message_id(context.job, item.id))
-        return Posting(forms[item.key], recipient)
+        message_id = own_message_id(context.job, item.id, item.given)
+        return Posting(forms[item.key], Recipient(mailbox=addresses[item.key], message_id=message_id))
 
     with transport.opened() as way:
         found = delivery.deliver(context, way, write, chunk=1)
