@@ -24,8 +24,6 @@ from jobs.models.suppression import Suppressed
 router = Router(tags=["suppressions"])
 
 CSV = "text/csv"
-TOLD = 1_000
-"""So many bad lines are named."""
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -71,8 +69,9 @@ def import_suppressions(request: HttpRequest) -> HttpResponse:
     must_submit(request)
     sheet = read_sheet(sheet_of(request))
     added = len(suppress(int(holder_of(request).user.pk), sheet.entries))
-    bad = [{"line": line.number, "why": line.why} for line in sheet.bad[:TOLD]]
-    return answer({"added": added, "known": len(sheet.entries) - added, "bad": len(sheet.bad), "lines": bad})
+    lines = [{"line": line.number, "why": line.why} for line in sheet.bad]
+    known = len(sheet.entries) - added
+    return answer({"added": added, "known": known, "bad": sheet.bad_count, "lines": lines})
 
 
 @once_a_request

@@ -23,6 +23,12 @@ NAMES = {"address": "address", "email": "address", "e-mail": "address", "reason"
          "expires_at": "expires_at"}  # fmt: skip
 MOST_BYTES = 20 * 1024 * 1024
 MOST_ROWS = 200_000
+"""Good or bad: who sends a file of bad ones has no more time of ours than who sends a good one."""
+MOST_LINES = 1_000_000
+"""Empty ones included, of which a spreadsheet writes many."""
+ROW_CHARACTERS = 200_000
+NAMED = 1_000
+"""So many bad lines are named; the others are counted."""
 
 
 class BadSheet(Refusal):
@@ -43,6 +49,9 @@ class Sheet(NamedTuple):
 
     entries: list[Entry]
     bad: list[BadLine]
+    """The first of them."""
+    bad_count: int
+    """How many there are."""
 
 
 def write_lines(rows: Iterable[Suppression]) -> Iterator[str]:
@@ -58,33 +67,39 @@ def read_sheet(raw: bytes) -> Sheet:
     if len(raw) > MOST_BYTES:
         raise BadSheet(f"The file is larger than {MOST_BYTES // (1024 * 1024)} MB. Split it.")
     try:
-        text = raw.decode("utf-8-sig")
+        raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadSheet(f"The file is not UTF-8, at byte {error.start}. Save it as CSV UTF-8.") from None
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    found = Sheet([], [])
+    entries: list[Entry] = []
+    bad: list[BadLine] = []
+    bad_count = 0
     columns: list[str] | None = None
-    rows = _rows(reader)
-    for number, row in rows:
+    for number, row in _rows(raw):
         if columns is None:
             named = [NAMES.get(cell.strip().lower(), "") for cell in row]
             columns = named if "address" in named else ["address"]
             if "address" in named:
                 continue
-        if len(found.entries) >= MOST_ROWS:
+        if len(entries) + bad_count >= MOST_ROWS:
             raise BadSheet(f"The file has more than {MOST_ROWS:,} addresses. Split it.")
         try:
-            found.entries.append(_entry(dict(zip(columns, row, strict=False))))
+            entries.append(_entry(dict(zip(columns, row, strict=False))))
         except ValueError as error:
-            found.bad.append(BadLine(number, str(error)))
-    return found
+            bad_count += 1
+            if bad_count <= NAMED:
+                bad.append(BadLine(number, str(error)))
+    return Sheet(entries, bad, bad_count)
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+def _rows(raw: bytes) -> Iterator[tuple[int, list[str]]]:
     """Rows that hold something, with the line each began on."""
+    lines = _Lines(raw)
+    reader = csv.reader(lines, delimiter=max(",;\t", key=lines.first.count))
     while True:
-        begins = reader.line_num + 1  # type: ignore[attr-defined]
+        begins = reader.line_num + 1
+        if begins > MOST_LINES:
+            raise BadSheet(f"The file has more than {MOST_LINES:,} lines, empty ones included. Split it.")
+        lines.room = ROW_CHARACTERS
         try:
             row = next(reader, None)
         except csv.Error as error:
@@ -93,6 +108,29 @@ def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
             return
         if any(cell.strip() for cell in row):
             yield begins, row
+
+
+class _Lines:
+    """The lines of a text in UTF-8, as many for one row as there is room for."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._text = io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8-sig", newline="")
+        self.first = self._text.readline(ROW_CHARACTERS)
+        self._text.seek(0)
+        self.room = ROW_CHARACTERS
+        """How many characters more the row may have that is being read."""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self.room)
+        self.room -= len(line)
+        if not line:
+            raise StopIteration
+        if self.room <= 0:
+            raise csv.Error(f"it has more than {ROW_CHARACTERS:,} characters")
+        return line
 
 
 def _entry(cells: dict[str, str]) -> Entry:

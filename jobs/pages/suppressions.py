@@ -179,7 +179,7 @@ def answer(
         "add": add,
         "file": file,
         "bad": sheet.bad[:SHOWN_BAD] if sheet else [],
-        "more_bad": max(0, len(sheet.bad) - SHOWN_BAD) if sheet else 0,
+        "more_bad": max(0, sheet.bad_count - SHOWN_BAD) if sheet else 0,
     }
     return page(request, "suppressions.html", context, status=status)
 

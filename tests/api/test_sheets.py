@@ -8,8 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.api import sheets
-from jobs.mail import listing
+from jobs.mail import listing, sheet
 from jobs.mail.suppression import Entry, look_up, suppress
 from jobs.models import Suppression
 from jobs.models.suppression import Suppressed
@@ -75,7 +74,7 @@ def test_a_long_export_is_read_some_at_a_time(
 def test_the_good_lines_are_taken_and_the_bad_ones_named(
     api: Client, submitter: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sheets, "TOLD", 2)
+    monkeypatch.setattr(sheet, "NAMED", 2)
 
     answer = send(api, f"address,reason\n{ADA},bounced\nnobody,\n{BOB},annoying\nx@,\n")
 
@@ -99,7 +98,7 @@ def test_a_key_makes_a_second_import_the_first(api: Client) -> None:
     [
         (ADA, "application/json", 415, "unsupported_media_type"),
         (b"\xff\xfe", "text/csv", 422, "bad_sheet"),
-        (b"x" * (sheets.MOST_BYTES + 1), "text/csv", 413, "too_large"),
+        (b"x" * (sheet.MOST_BYTES + 1), "text/csv", 413, "too_large"),
     ],
     ids=["json", "bytes", "too-large"],
 )

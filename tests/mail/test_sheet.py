@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from jobs.mail import sheet as sheet_module
 from jobs.mail.sheet import BadSheet, read_sheet, write_lines
 from jobs.models import Suppression
 from jobs.models.suppression import Suppressed
@@ -85,14 +86,42 @@ def test_each_bad_line_is_named_with_its_reason() -> None:
         ("ada@example.org".encode("utf-16"), "not UTF-8"),
         (b'ada@example.org\n"' + b"x" * 200_000, "Line 2 is no CSV"),
         (b"x" * (20 * 1024 * 1024 + 1), "larger than 20 MB"),
-        (b"a@b.org\n" * 200_001, "more than 200,000"),
+        (b"a@b.org\n" * 200_001, "more than 200,000 addresses"),
+        (b"a@b.org\n" + b"," * 200_001, "Line 2 is no CSV: it has more than 200,000 characters"),
+        (b'a@b.org\n"\n"' + b',"\n"' * 60_000, "Line 2 is no CSV: it has more than 200,000 characters"),
     ],
-    ids=["latin-1", "utf-16", "endless-cell", "large", "many"],
+    ids=["latin-1", "utf-16", "endless-cell", "large", "many", "wide", "wide-and-long"],
 )
 def test_what_is_no_list_is_refused_with_a_sentence(raw: bytes, says: str) -> None:
     with pytest.raises(BadSheet, match=says):
         read_sheet(raw)
 
 
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"x\n" * 100, "more than 10 addresses"),
+        (b"x\na@b.org\n" * 6, "more than 10 addresses"),
+        (b"\n" * 100, "more than 50 lines, empty ones included"),
+    ],
+    ids=["bad", "good-and-bad", "empty"],
+)
+def test_no_line_is_read_for_nothing(monkeypatch: pytest.MonkeyPatch, raw: bytes, says: str) -> None:
+    """Bad lines and empty ones count: 20 MB of them took minutes, and two gigabytes of memory."""
+    monkeypatch.setattr(sheet_module, "MOST_ROWS", 10)
+    monkeypatch.setattr(sheet_module, "MOST_LINES", 50)
+
+    with pytest.raises(BadSheet, match=says):
+        read_sheet(raw)
+
+
 def test_an_empty_file_holds_nothing() -> None:
-    assert read_sheet(b"") == read_sheet(b"address\n") == ([], [])
+    assert read_sheet(b"") == read_sheet(b"address\n") == ([], [], 0)
+
+
+def test_of_very_many_bad_lines_the_first_are_named_and_all_counted() -> None:
+    """What is kept of a file of nothing else is small."""
+    sheet = read_sheet(b"x\n" * 3_000 + b"ada@example.org\n")
+
+    assert len(sheet.bad) == sheet_module.NAMED == 1_000
+    assert (sheet.bad[-1].number, sheet.bad_count, len(sheet.entries)) == (1_000, 3_000, 1)
