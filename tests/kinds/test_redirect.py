@@ -92,7 +92,10 @@ def test_every_way_to_a_mail_server_is_one_that_redirects() -> None:
         if sends.search(path.read_text())
     }
 
-    engines = {f"workers/engines/mail/{name}.py" for name in ("by_django", "letter", "redirect", "transport")}
+    engines = {
+        f"workers/engines/mail/{name}.py"
+        for name in ("by_django", "letter", "raised", "redirect", "transport")
+    }
     smtp = {f"workers/engines/smtp/{name}.py" for name in ("kept", "server")}
     kinds = {f"workers/kinds/{name}.py" for name in ("campaign", "contact", "email")}
     assert found == engines | smtp | kinds

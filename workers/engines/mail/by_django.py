@@ -1,12 +1,11 @@
 """Mail through any backend of Django's (anymail's, a file, the console): they are asked as Django asks them.
 
 A backend of somebody else's cannot say whether a message was handed over before it broke: without an answer
-whoever it was for stays undecided.
+whoever it was for stays undecided, whatever was raised, and after a few in a row nobody else is put at risk.
 """
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -16,10 +15,12 @@ from django.core.mail import EmailMessage, get_connection
 
 from jobs.errors import Failed
 from workers.engines.mail.posting import Posting, unwritable
+from workers.engines.mail.raised import AWAY, outcome_of, stop_of, unusable
 from workers.engines.mail.redirect import redirect_for_django
 from workers.engines.mail.writable import Unwritable
-from workers.engines.smtp.connection import Unreachable
-from workers.engines.smtp.outcome import Outcome, Reply, Verdict, shown
+from workers.engines.smtp.connection import Unreachable, left_alone
+from workers.engines.smtp.mailer import SENT_AWAY_IN_A_ROW, UNDECIDED_IN_A_ROW
+from workers.engines.smtp.outcome import Outcome, Verdict
 
 NO_ANSWER = "nobody said whether it was taken"
 
@@ -31,6 +32,8 @@ class DjangoTransport:
         self.redirect = redirect
         self.stopped: Failed | None = None
         self._backend = get_connection()
+        self._undecided = 0
+        self._sent_away = SENT_AWAY_IN_A_ROW - 1  # until somebody was answered, one is enough
 
     def __enter__(self) -> Self:
         return self
@@ -58,42 +61,49 @@ class DjangoTransport:
             self._open()
         if self.stopped is not None:
             return Outcome.without_reply(posting.address, Verdict.UNSENT, str(self.stopped))
-        try:
-            if not self.redirect:
-                return self._given(message, posting.address)
-            redirected = redirect_for_django(message, self.redirect)
-            return self._given(redirected, self.redirect).instead_of(posting.address)
-        except (smtplib.SMTPException, OSError) as error:
-            self._close()  # whatever state it is in, the next message begins afresh
-            return _outcome(error, posting.address)
+        if not self.redirect:
+            return self._given(message, posting.address)
+        redirected = redirect_for_django(message, self.redirect)
+        return self._given(redirected, self.redirect).instead_of(posting.address)
 
     def _given(self, message: EmailMessage, address: str) -> Outcome:
-        if self._backend.send_messages([message]):
-            return Outcome.without_reply(address, Verdict.TAKEN, "")
-        return Outcome.without_reply(address, Verdict.UNDECIDED, NO_ANSWER)
+        try:
+            is_taken = self._backend.send_messages([message])
+        except Exception as error:  # noqa: BLE001 - it is about this message, not about the twenty around it
+            self._close()  # whatever state it is in, the next message begins afresh
+            self.stopped = stop_of(error)
+            outcome = outcome_of(error, address)
+            if self.stopped is None:
+                return self._counted(outcome)
+            if outcome.verdict is Verdict.PUT_OFF:
+                return (
+                    outcome  # perhaps it was about this message alone: it is charged, and another goes first
+                )
+            return Outcome.without_reply(address, Verdict.UNSENT, str(self.stopped))
+        if is_taken:
+            return self._counted(Outcome.without_reply(address, Verdict.TAKEN, ""))
+        return self._counted(Outcome.without_reply(address, Verdict.UNDECIDED, NO_ANSWER))
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        """The same; so many of a sort in a row are about all mail."""
+        is_away = outcome.verdict is Verdict.PUT_OFF and outcome.code == AWAY
+        self._undecided = self._undecided + 1 if outcome.verdict is Verdict.UNDECIDED else 0
+        self._sent_away = self._sent_away + 1 if is_away else 0
+        if self._undecided >= UNDECIDED_IN_A_ROW:
+            silent = "The mail server does not say whether it took the mail"
+            self.stopped = stopped = Unreachable(f"{silent}: {outcome.text}")
+            stopped.told = f"{silent}."
+        elif self._sent_away >= SENT_AWAY_IN_A_ROW:
+            self.stopped = left_alone(outcome.reply)
+        return outcome
 
     def _open(self) -> None:
         try:
             self._backend.open()
-        except (smtplib.SMTPException, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - nothing was handed over, whatever it is
             self._close()
-            self.stopped = Unreachable(f"The mail server cannot be used: {shown(str(error))}")
-            self.stopped.__cause__ = error
+            self.stopped = unusable(error)
 
     def _close(self) -> None:
-        with suppress(smtplib.SMTPException, OSError):
+        with suppress(Exception):
             self._backend.close()
-
-
-def _outcome(error: Exception, address: str) -> Outcome:
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code, text = error.recipients.get(address) or next(iter(error.recipients.values()))
-        return Outcome.of(address, _reply(code, text))
-    if isinstance(error, smtplib.SMTPResponseException):
-        return Outcome.of(address, _reply(error.smtp_code, error.smtp_error), is_of_message=True)
-    return Outcome.without_reply(address, Verdict.UNDECIDED, shown(str(error)) or NO_ANSWER)
-
-
-def _reply(code: int, text: bytes | str) -> Reply:
-    words = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return Reply(code, shown(words))
