@@ -142,11 +142,12 @@ def mail_memory(figure: Figure, look: Look, results: dict[str, Kept]) -> None:
     curve = results["E4"]["more"]["curve"]
     axes = tidy(figure.add_subplot(), look, grid="both")
     sent = [point[0] / 1000 for point in curve]
-    for place, label, colour in ((1, "the process that sends", look.ours), (2, "main", look.quiet)):
+    lines = ((1, "the process that sends", look.ours, 6), (2, "the worker's main", look.quiet, -14))
+    for place, label, colour, above in lines:
         sizes = [point[place] for point in curve]
         axes.plot(sent, sizes, color=colour, linewidth=2, zorder=3)
         axes.annotate(
-            label, (sent[-1], sizes[-1]), xytext=(0, 6), textcoords="offset points", ha="right",
+            label, (sent[-1], sizes[-1]), xytext=(0, above), textcoords="offset points", ha="right",
             color=colour, fontsize=9,
         )  # fmt: skip
     axes.set_xlim(0, max(sent) * 1.02)
