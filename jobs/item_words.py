@@ -21,6 +21,9 @@ class ItemWords:
     again: str = "Do again"
     again_risk: str = "What was done already is done twice."
     leave_risk: str = "What was not done stays undone."
+    twice: tuple[str, str] | None = None
+    """What one, or several, that were done would get if the whole job were run as a new one; none where that
+    reaches nobody outside. A page asks back with it."""
     returned: str = ""
     """What one is called about which a report came back; empty where none can."""
     reference: str = ""
@@ -35,6 +38,10 @@ class ItemWords:
     def known_as(self, job: UUID, item: int, given: Any) -> str:
         """What others know that item by; empty for nothing."""
         return self.reference_of(job, item, given) if self.reference_of else ""
+
+    def get_twice(self, number: int) -> str:
+        """What so many would get by another run; empty where nobody need be asked."""
+        return self.twice[number != 1] if self.twice else ""
 
     def count(self, number: int) -> str:
         """So many of them."""

@@ -6,7 +6,9 @@ from uuid import uuid4
 import pytest
 from pydantic import BaseModel
 
-from jobs.models import Job
+from jobs.item_words import ItemWords
+from jobs.models import Item, Job
+from jobs.registry import KINDS
 from tests.factories import give, make_artifact, make_group, make_job
 from tests.pages.conftest import at_the_door
 
@@ -145,3 +147,55 @@ def test_odd_keys_break_nothing(page, submitter):
     for key in ("\0", "x" * 10_000, "ä'\";"):
         assert page.post(f"/jobs/{job.id}/rerun", {"key": key}).status_code == 302
     assert make_artifact()
+
+
+WORDS = ItemWords(
+    one="guest", many="guests", states={"done": "fed"}, doubt="whether they ate",
+    twice=("eats a second time", "eat a second time"),
+)  # fmt: skip
+
+
+def fed(owner, declare, *states: str, state: str = "succeeded") -> Job:
+    """A job whose repetition reaches people, and how they stand."""
+    declare(Payload, name="test.fed", item_words=WORDS)
+    job = make_job(state, kind="test.fed", owner=owner, payload={})
+    for number, each in enumerate(states):
+        Item.objects.create(job=job, key=f"guest{number}", state=each)
+    return job
+
+
+def text_of(answer) -> str:
+    return re.sub(r"\s+", " ", answer.content.decode())
+
+
+def test_what_reaches_people_is_not_run_again_by_one_click(page, submitter, declare):
+    job = fed(submitter, declare, *["done"] * 3, "uncertain", "failed", "skipped")
+
+    asked = page.post(f"/jobs/{job.id}/rerun", {"key": "a"}, follow=True)
+
+    assert 'id="b-rerun" class="button quiet" href=' in text_of(page.get(f"/jobs/{job.id}"))
+    assert "Run as a new job: 6 guests?" in text_of(asked)
+    assert "<strong>3 guests eat a second time.</strong>" in text_of(asked)
+    assert "Of 1 guest nobody knows whether they ate." in text_of(asked)
+    assert "Tried anew: 1 failed, 1 skipped." in text_of(asked)
+    assert "Try again" not in text_of(asked)
+    assert Job.objects.count() == 1
+
+
+def test_one_who_was_asked_back_and_is_sure_runs_it_once(page, submitter, declare):
+    job = fed(submitter, declare, "done", state="failed")
+    asked = text_of(page.get(f"/jobs/{job.id}/rerun"))
+    form = dict(re.findall(r'<input type="hidden" name="(key|sure)" value="([^"]+)"', asked))
+
+    for _ in range(2):
+        page.post(f"/jobs/{job.id}/rerun", form)
+
+    assert "1 guest eats a second time." in asked and "choose “Try again”" in asked
+    assert Job.objects.get(rerun_of=job.id).kind == "test.fed"
+
+
+def test_mails_and_campaigns_are_asked_back_about():
+    """The kinds that write to people, each by its own name."""
+    asking = {kind.name for kind in KINDS.all() if kind.item_words.twice}
+
+    assert asking == {"email.send", "email.campaign", "contact.message"}

@@ -42,6 +42,7 @@ def words(reference_of: Any) -> ItemWords:
         again_risk="Whoever got the mail already gets it a second time. It keeps its Message-ID, so that many"
         " mail programs show it only once.",
         leave_risk="Whoever did not get the mail will not get it.",
+        twice=("gets this a second time", "get this a second time"),
         returned="came back",
         reference="Message-ID",
         reference_of=reference_of,

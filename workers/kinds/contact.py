@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from jobs.conf import conf
 from jobs.errors import Rejected
+from jobs.item_words import ItemWords
 from jobs.items import ClaimedItem
 from jobs.registry import Declared, Result, job_kind
 from jobs.retry import Retry
@@ -46,6 +47,13 @@ class Payload(BaseModel, extra="forbid"):
     public=True,
     thanks="Thank you. Your message is on its way, and a confirmation to your address.",
     items=lambda payload: mails(payload),
+    item_words=ItemWords(
+        one="mail",
+        many="mails",
+        states={"done": "sent"},
+        doubt="whether the mail server took the mail",
+        twice=("is sent a second time", "are sent a second time"),
+    ),
 )
 def take_message(context: Context, payload: Payload) -> Result:
     """Running it twice sends neither mail twice.
