@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from jobs.artifacts import check_uses, open_file, opener, store_upload
-from jobs.errors import BadPayload, Gone, NotFound
+from jobs.errors import BadPayload, Gone, NotFound, Problem
 from jobs.models import Artifact
 from jobs.owners import must_submit
 from jobs.registry import KINDS, Kind
@@ -33,6 +33,8 @@ SHOWN = 200
 KNOWN = 10_000
 """So many bad lines are remembered by place. Where there are more, each look judges the list anew."""
 MARKS = 10_000
+MOST_BYTES = 6 * 1024 * 1024
+"""What a form may say (2 MB) twice, as it was typed and as it is understood, and what its list showed."""
 SALT = "millrace.draft"
 Typed = dict[str, list[str]]
 """The boxes of a form, as a browser sends them."""
@@ -87,8 +89,11 @@ def keep_draft(kind: Kind, payload: pydantic.BaseModel, typed: Typed, owner: Use
         found = read_list(kind.review.lines(payload, opener(payload)))
         kept = Draft(draft_of=kind.name, payload=payload.model_dump(mode="json"), typed=typed, **found)
         kept.seal = seal_of(kept)
-        content = io.BytesIO(kept.model_dump_json().encode())
-        return store_upload(content, name=f"{kind.name} draft.json", owner=owner).id
+        content = kept.model_dump_json().encode()
+        if len(content) > MOST_BYTES:
+            why = "this form says too much to be checked: give the list as a file, or send it unchecked"
+            raise BadPayload(kind.name, [Problem((), why)])
+        return store_upload(io.BytesIO(content), name=f"{kind.name} draft.json", owner=owner).id
 
 
 def read_list(lines: Iterator[Line]) -> Mapping[str, Any]:
@@ -126,7 +131,8 @@ def seal_of(draft: Draft) -> str:
 def read_draft(request: HttpRequest, id: UUID) -> Draft:
     """The draft as it was kept, for its author; raises NotFound."""
     kept = Artifact.objects.filter(pk=id, owner_id=request.user.pk, job=None, media_type=MEDIA_TYPE).first()
-    if kept is None:
+    # Any file of one's own may be named, and be as large as a list.
+    if kept is None or kept.size > MOST_BYTES:
         raise NotFound("There is no such draft of yours. They are kept for a day: fill in the form again.")
     try:
         with open_file(kept.path) as file:

@@ -211,6 +211,29 @@ def test_an_upload_that_is_no_draft_is_not_found(page, submitter, made_up):
     assert page.get(f"/drafts/{file.id}").status_code == 404
 
 
+def test_a_file_larger_than_any_draft_is_none_and_is_not_even_opened(page, submitter, monkeypatch):
+    """Read whole it would take many times its 150 MB, as often as one asks."""
+    where = check(page, "ada").headers["Location"]
+    file = Artifact.objects.get(pk=where.rpartition("/")[2])
+    assert file.size < draft_module.MOST_BYTES
+
+    monkeypatch.setattr(draft_module, "open_file", lambda path: pytest.fail("it was opened"))
+    Artifact.objects.filter(pk=file.pk).update(size=draft_module.MOST_BYTES + 1)
+
+    assert page.get(where).status_code == 404
+    assert "There is no such draft of yours" in page.get(f"{URL}?draft={file.pk}").content.decode()
+
+
+def test_a_form_that_says_more_than_a_draft_may_hold_is_not_checked(page, monkeypatch):
+    monkeypatch.setattr(draft_module, "MOST_BYTES", 1_000)
+
+    answer = check(page, "ada", greeting="Hello " + "x" * 1_000)
+
+    assert answer.status_code == 422
+    assert "says too much to be checked" in answer.content.decode()
+    assert not Artifact.objects.filter(name__contains="draft").exists()
+
+
 def test_a_made_up_draft_cannot_name_anothers_list(page, submitter, charlie):
     theirs = store_upload(io.BytesIO(b"secret\n"), name="words.txt", owner=charlie)
     forged = {
