@@ -45,6 +45,8 @@ class Line(NamedTuple):
     """Which of several texts it gets: its language."""
     next: At = ()
     """Where reading could go on behind it; few lines say so."""
+    is_end: bool = False
+    """Whether nothing behind it was read, because too much before it is bad."""
 
 
 class Mark(NamedTuple):

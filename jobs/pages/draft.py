@@ -59,6 +59,8 @@ class Draft(pydantic.BaseModel, extra="forbid"):
     lines: list[Line]
     """The first of the bad ones."""
     variants: list[Variant] = []
+    is_cut: bool = False
+    """Whether so much is bad that the list was not read to its end."""
     places: list[int] = []
     """Where among all lines the bad ones are."""
     marks: list[Mark] = []
@@ -66,9 +68,10 @@ class Draft(pydantic.BaseModel, extra="forbid"):
 
     @property
     def seen(self) -> Seen:
-        """Where reading can go on, if it was us who said so."""
-        is_ours = constant_time_compare(self.seal, seal_of(self)) and len(self.places) == self.bad
-        return Seen(self.marks, frozenset(self.places)) if is_ours else Seen()
+        """Where reading can go on, if it was us who said so, and every bad line is known."""
+        is_ours = constant_time_compare(self.seal, seal_of(self))
+        is_whole = not self.is_cut and len(self.places) == self.bad
+        return Seen(self.marks, frozenset(self.places)) if is_ours and is_whole else Seen()
 
 
 class Opened(NamedTuple):
@@ -98,7 +101,7 @@ def keep_draft(kind: Kind, payload: pydantic.BaseModel, typed: Typed, owner: Use
 
 def read_list(lines: Iterator[Line]) -> Mapping[str, Any]:
     """What is found in it."""
-    good, bad, number = 0, 0, 0
+    good, bad, number, is_cut = 0, 0, 0, False
     shown: list[Line] = []
     places: list[int] = []
     marks: list[Mark] = []
@@ -106,6 +109,7 @@ def read_list(lines: Iterator[Line]) -> Mapping[str, Any]:
     for number, line in enumerate(lines, start=1):
         if line.why:
             bad += 1
+            is_cut = is_cut or line.is_end
             if len(shown) < SHOWN:
                 shown.append(line)
             if len(places) < KNOWN:
@@ -118,7 +122,8 @@ def read_list(lines: Iterator[Line]) -> Mapping[str, Any]:
             marks.append(Mark(number, good, line.next))
     named = [Variant(name, *found) for name, found in variants.items()]
     return {
-        "good": good, "bad": bad, "lines": shown, "variants": named, "places": places, "marks": marks,
+        "good": good, "bad": bad, "lines": shown, "variants": named, "is_cut": is_cut, "places": places,
+        "marks": marks,
     }  # fmt: skip
 
 

@@ -394,6 +394,26 @@ def test_of_very_many_bad_lines_some_are_told_and_the_rest_counted(
         submit_job(kind.name, listed(alice, "email,name\n" + "x,y\n" * 100), owner=alice)
 
 
+def test_a_list_of_bad_lines_is_not_read_to_its_end(
+    kind: Kind, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engines.campaign.TOLD", 3)
+    monkeypatch.setattr("workers.engines.recipients.MOST_BAD", 5)
+    payload = listed(alice, "email,name\nada@example.org,Ada\n" + "x,y\n" * 100, text="Hi")
+    valid = kind.validate(payload)
+    assert kind.review
+
+    with pytest.raises(BadPayload) as refused:
+        submit_job(kind.name, payload, owner=alice)
+
+    said = [problem.why for problem in refused.value.problems]
+    assert len(said) == 5
+    assert said[3] == "and 2 more; check the form to see them all"
+    assert said[4].startswith("line 8: is not read, nor is what follows:")
+    ends = [line.is_end for line in kind.review.lines(valid, opener(valid))]
+    assert ends == [False] * 6 + [True]
+
+
 def test_a_list_has_no_more_recipients_than_the_setting_allows(
     kind: Kind, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,8 @@ class Words:
                 if word == "unreadable":
                     raise BadPayload("test.listed", [Problem(("list",), f"line {number}: is unreadable")])
                 why = "is bad" if word.startswith(("bad", "=bad")) else ""
-                yield Line(number, word, why, word.partition(":")[0] if ":" in word else "", (number,))
+                variant = word.partition(":")[0] if ":" in word else ""
+                yield Line(number, word, why, variant, (number,), is_end=word == "bad end")
 
     def sample(self, payload: Listed, open_file: OpenFile, place: int, seen: Seen) -> Sample | None:
         self.seen.append(seen)

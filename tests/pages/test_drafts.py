@@ -126,6 +126,18 @@ def test_every_bad_line_is_in_the_file_and_no_cell_is_a_formula(page, monkeypatc
     assert page.get(where).content.decode().count("Is bad.") == 1
 
 
+def test_a_list_that_was_not_read_to_its_end_says_so_and_is_judged_anew(page, words):
+    """How far its lines are known, and no further, somebody is looked for in it."""
+    whole, cut = (check(page, "ada", *bad).headers["Location"] for bad in (["bad"], ["bad", "bad end"]))
+
+    shown = [page.get(where).content.decode() for where in (whole, cut)]
+
+    said = "There are so many that the list was not read to its end."
+    assert [said in text for text in shown] == [False, True]
+    assert words.seen[-2].bad == {2}
+    assert words.seen[-1] == Seen()
+
+
 def test_a_test_goes_to_the_person_who_asks(page, submitter):
     where = check(page, "ada", "bob").headers["Location"]
     submitter.email = ""

@@ -78,12 +78,16 @@ def entries(payload: Asked, open_file: OpenFile) -> Iterator[Declared]:
         yield trial_entry(payload, open_file, payload.test_to)
         return
     problems: list[Problem] = []
+    end: list[Problem] = []
     count = 0
     for row in rows(payload, open_file):
         if isinstance(row, Row):
             if not count:
                 yield Declared(row.address, {"values": row.values})
             continue
+        if row.is_end:
+            end = [Problem(("file",), str(row))]
+            break
         count += 1
         if len(problems) < TOLD:
             problems.append(Problem(("file",), str(row)))
@@ -91,6 +95,7 @@ def entries(payload: Asked, open_file: OpenFile) -> Iterator[Declared]:
         problems.append(
             Problem(("file",), f"and {count - len(problems):,} more; check the form to see them all")
         )
+    problems += end
     if problems:
         raise BadPayload(KIND, problems)
 
@@ -152,7 +157,7 @@ class CampaignReview:
             if isinstance(row, Row):
                 yield Line(row.line, row.address, "", choose(row.language).language, row.next)
             else:
-                yield Line(row.line, row.shown, row.why)
+                yield Line(row.line, row.shown, row.why, is_end=row.is_end)
 
     def sample(self, payload: Asked, open_file: OpenFile, place: int, seen: Seen) -> Sample | None:
         """What one of them reads."""

@@ -17,10 +17,13 @@ from workers.engines.recipients.row import At, BadList, BadRow, Row
 from workers.engines.recipients.table import Table
 from workers.engines.recipients.twins import Twins
 
-__all__ = ["BadList", "BadRow", "Charset", "Row", "read", "read_on", "texts"]
+__all__ = ["MOST_BAD", "BadList", "BadRow", "Charset", "Row", "read", "read_on", "texts"]
 
 MARKED = 1_000
 """Every so many recipients a row says where reading could go on."""
+MOST_BAD = 10_000
+"""Behind so many bad rows nothing is read. Pages remember no more of them by their place."""
+NOT_READ = f"is not read, nor is what follows: {MOST_BAD:,} lines before it are bad, so mend them first"
 Check = Callable[[Row], str]
 """Why a row cannot be mailed to, in words that follow `line 7: `; empty if it can."""
 
@@ -46,17 +49,22 @@ def read(
 ) -> Iterator[Row | BadRow]:
     """Every row of a binary file that stands at its beginning, in order; each address once.
 
-    `most` is how many recipients a list may have. Raises BadList, also for a list without any row.
+    `most` is how many recipients a list may have. Behind MOST_BAD bad rows comes one that is the end. Raises
+    BadList, also for a list without any row.
     """
     lines = Lines(file, charset)
-    twins, count, is_empty = Twins(), 0, True
+    twins, count, bad = Twins(), 0, 0
     try:
         reader = reader_of(lines)
         for row in reader.rows():
-            is_empty = False
             if isinstance(row, Row):
                 row = judged(row, twins, check)
-            if isinstance(row, Row):
+            if isinstance(row, BadRow):
+                bad += 1
+                if bad > MOST_BAD:
+                    yield BadRow(row.line, row.shown, NOT_READ, is_end=True)
+                    return
+            else:
                 count += 1
                 if count > most:
                     raise BadList(
@@ -67,7 +75,7 @@ def read(
             yield row
     finally:
         lines.close()
-    if is_empty:
+    if not count and not bad:
         raise BadList("the list has no recipients")
 
 
@@ -99,6 +107,7 @@ def reader_of(lines: Lines) -> Reader:
     """Who reads it, by the shape that the first sign of the list shows."""
     first = lines.begin()
     while first and not first.strip():
+        lines.pass_empty()
         first = lines.begin()
     if not first:
         raise BadList("the list is empty")

@@ -18,6 +18,9 @@ MARKS = (
 )
 HEAD_BYTES = 64
 LINE_CHARACTERS = 200_000
+"""So many a line may have, and so many the lines of one row together."""
+MOST_EMPTY = 1_048_576
+"""As many as a spreadsheet has rows."""
 
 
 class Lines:
@@ -30,6 +33,8 @@ class Lines:
         self._text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
         self.number = 0
         """The line that was read last."""
+        self._room = LINE_CHARACTERS
+        self._empty = 0
 
     def __iter__(self) -> Lines:
         return self
@@ -38,9 +43,21 @@ class Lines:
         line = self.begin()
         if not line:
             raise StopIteration
-        if len(line) >= LINE_CHARACTERS:
+        self._room -= len(line)
+        if self._room <= 0:
             raise BadList(f"this line is longer than {LINE_CHARACTERS:,} characters", self.number)
         return line
+
+    def begin_row(self) -> int:
+        """Where the next row begins, for which there is as much room as for any."""
+        self._room = LINE_CHARACTERS
+        return self.number + 1
+
+    def pass_empty(self) -> None:
+        """Count a line that says nothing; raises BadList where there are too many."""
+        self._empty += 1
+        if self._empty > MOST_EMPTY:
+            raise BadList(f"there are more than {MOST_EMPTY:,} empty lines", self.number)
 
     def begin(self) -> str:
         """The next line, or as much of it as a line may have: an array of JSON may stand on one."""

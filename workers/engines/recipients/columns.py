@@ -32,8 +32,10 @@ def variable(name: str) -> str:
 
 def columns(header: Sequence[str]) -> list[str]:
     """The variables of a table, empty where a column has no name; raises BadList."""
-    while header and not header[-1].strip():
-        header = header[:-1]
+    count = len(header)
+    while count and not header[count - 1].strip():
+        count -= 1
+    header = header[:count]
     names = [variable(name) for name in header]
     if "email" not in names:
         found = ", ".join(repr(name[:NAME_CHARACTERS]) for name in header[:10]) or "nothing"

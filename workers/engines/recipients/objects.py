@@ -51,6 +51,9 @@ class ObjectLines:
                 except (ValueError, RecursionError) as error:
                     found = BadRow(number, text.strip()[:SHOWN_CHARACTERS], f"is no JSON: {in_words(error)}")
                 yield number, found
+            else:
+                self._lines.pass_empty()
+            self._lines.begin_row()
             self._text = next(self._lines, "")
 
     def here(self) -> At:
@@ -61,6 +64,7 @@ class ObjectLines:
         """Read on there."""
         place, number = place_in(at, 2)
         self._lines.go_to(place, number)
+        self._lines.begin_row()
         self._text = next(self._lines, "")
 
 

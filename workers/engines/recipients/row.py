@@ -47,6 +47,8 @@ class BadRow(NamedTuple):
     line: int
     shown: str
     why: str
+    is_end: bool = False
+    """Whether nothing behind it is read, because too much before it is bad."""
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.why}"

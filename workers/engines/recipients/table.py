@@ -41,7 +41,7 @@ class Table:
         # strict: a quote that stands where none may is an error, not a part of the text.
         table = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
         while True:
-            line = self._lines.number + 1
+            line = self._lines.begin_row()
             try:
                 cells = next(table, None)
             except csv.Error as error:
@@ -50,6 +50,8 @@ class Table:
                 return
             if any(cells) and any(cell.strip() for cell in cells):
                 yield line, cells
+            else:
+                self._lines.pass_empty()
 
     def here(self) -> At:
         """Behind the lines of the row that came last."""
