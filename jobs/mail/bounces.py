@@ -1,7 +1,8 @@
 """What a report does: it is believed about the mails we sent, noted at their items, and may suppress.
 
 Who is right when two disagree: our ledger. The Message-ID that a report returns has to carry our seal, and
-the item it names says who got that mail; the report's own addresses only choose among those who did.
+the item it names says who got that mail; the report's own addresses only choose among those who did. Where
+several share a mail any of them may have made it up: it is noted then, and suppresses nobody.
 
 A report's rows and effects are one transaction. If we die before its commit nothing was done; after it the
 same report finds its rows and does nothing, so that a person who lifted a suppression is not overruled.
@@ -87,7 +88,8 @@ def take_report(raw: bytes, *, db: Database = DJANGO) -> Taken:
     if not about:
         raise BadReport("This report names nobody to whom that mail was sent.")
     with db.atomic():
-        taken = [_take(report.identity, sent, *each, db=db) for each in about]
+        is_shared = sent.item == WHOLE_JOB and len(mailed) > 1
+        taken = [_take(report.identity, sent, *each, is_shared=is_shared, db=db) for each in about]
     effects = [effect for effect in taken if effect is not None]
     found = Taken(max(effects or [Effect.NOTHING], key=list(Effect).index), bool(effects), sent.job)
     log.info("mail_report_taken", job_id=str(sent.job), effect=found.effect, is_new=found.is_new)
@@ -116,10 +118,13 @@ def _keys(fate: Fate) -> Iterator[str]:
             continue
 
 
-def _take(identity: str, sent: Sent, mailed: Mailed, fate: Fate, *, db: Database) -> Effect | None:
+def _take(
+    identity: str, sent: Sent, mailed: Mailed, fate: Fate, *, is_shared: bool, db: Database
+) -> Effect | None:
     """Do what it asks for; None if that was done before."""
     # Of a mail that was redirected it is about the mailbox that got it, and not about who was meant.
-    reason = None if sent.is_redirected else _reason(fate)
+    # Everybody who got a shared one knows its Message-ID and, by its To, whom a made-up report could name.
+    reason = None if sent.is_redirected or is_shared else _reason(fate)
     effect = Effect.SUPPRESSED if reason else Effect.NOTED if fate.action in ENDED else Effect.NOTHING
     status, words = str(fate.status or ""), storable(fate.words)
     told = {"action": fate.action.value, "status": status, "words": words}

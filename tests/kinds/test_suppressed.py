@@ -166,7 +166,7 @@ def test_what_comes_back_about_a_campaign_is_believed_of_its_recipient(
     assert found == {to(0): Suppressed.BOUNCED, to(1): Suppressed.COMPLAINED}
 
 
-def test_what_comes_back_about_a_mail_to_several_is_believed_of_those_it_names(
+def test_what_comes_back_about_a_mail_to_several_is_noted_and_suppresses_nobody(
     mill: ScriptedServer, alice: User
 ) -> None:
     kind = KINDS.find("email.send")
@@ -174,9 +174,20 @@ def test_what_comes_back_about_a_mail_to_several_is_believed_of_those_it_names(
     [first, second] = [str(read(taken.content)["Message-ID"]) for taken in mill.taken]
     assert first == second
 
-    take_report(bounce(first, recipient(to(1))))
+    assert take_report(bounce(first, recipient(to(1)))).effect is Effect.NOTED
 
-    assert look_up(alice.pk, [to(0), to(1)]) == {to(1): Suppressed.BOUNCED}
+    assert look_up(alice.pk, [to(0), to(1)]) == {}
+    assert Item.objects.get(key=to(1)).detail["report"]["status"] == "5.1.1"
+
+
+def test_what_comes_back_about_a_mail_to_one_alone_is_believed(mill: ScriptedServer, alice: User) -> None:
+    kind = KINDS.find("email.send")
+    run(kind, accept(kind, letter(to(0)), alice))
+    [message_id] = [str(read(taken.content)["Message-ID"]) for taken in mill.taken]
+
+    take_report(bounce(message_id, recipient(to(0))))
+
+    assert look_up(alice.pk, [to(0)]) == {to(0): Suppressed.BOUNCED}
 
 
 def test_the_link_in_a_campaigns_mail_takes_its_reader_off_the_list(

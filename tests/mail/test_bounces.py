@@ -130,7 +130,8 @@ def test_who_got_one_mail_cannot_speak_for_another(sent: Campaign, alice: User) 
     assert look_up(alice.pk, [ADA]) == {}
 
 
-def test_of_a_mail_to_several_only_those_who_got_it_are_believed(sent: Campaign, alice: User) -> None:
+def test_who_got_a_mail_with_others_cannot_have_one_of_them_suppressed(sent: Campaign) -> None:
+    """All of them know its Message-ID, and by its To whom to name."""
     raw = bounce(
         sent.mail(),
         recipient(ADA),
@@ -138,12 +139,32 @@ def test_of_a_mail_to_several_only_those_who_got_it_are_believed(sent: Campaign,
         recipient(BOB, action="delayed", status="4.4.1"),
     )
 
-    assert take_report(raw).effect is Effect.SUPPRESSED
-    assert set(Suppression.objects.values_list("address", flat=True)) == {ADA}
-    assert {row.key: row.effect for row in MailReport.objects.all()} == {ADA: "suppressed", BOB: "nothing"}
+    assert take_report(raw).effect is Effect.NOTED
+    assert detail(sent.ada)["report"]["status"] == "5.1.1"
+    assert not Suppression.objects.exists()
+    assert {row.key: row.effect for row in MailReport.objects.all()} == {ADA: "noted", BOB: "nothing"}
 
+
+def test_a_complaint_about_a_shared_mail_is_noted_only(sent: Campaign) -> None:
+    raw = complaint(sent.mail()).replace(
+        b"Feedback-Type: abuse", f"Feedback-Type: abuse\r\nOriginal-Rcpt-To: <{ADA}>".encode()
+    )
+
+    assert take_report(raw).effect is Effect.NOTED
+    assert detail(sent.ada)["report"]["action"] == "complained"
+    assert not Suppression.objects.exists()
+
+
+def test_of_a_mail_to_several_only_those_who_got_it_are_believed(sent: Campaign) -> None:
     with pytest.raises(BadReport, match="names nobody"):
         take_report(bounce(sent.mail(), recipient("eve@example.org")))
+
+
+def test_a_shared_mail_to_one_alone_is_theirs(sent: Campaign, alice: User) -> None:
+    sent.bob.delete()
+
+    assert take_report(bounce(sent.mail(), recipient(ADA))).effect is Effect.SUPPRESSED
+    assert look_up(alice.pk, [ADA]) == {ADA: Suppressed.BOUNCED}
 
 
 def test_a_forwarded_mail_that_bounces_is_about_who_forwarded_it(sent: Campaign, alice: User) -> None:
