@@ -57,6 +57,12 @@ ONE = re.compile(
     re.IGNORECASE,
 )
 """What is about one recipient, or one message, whatever else is said of it; no host's name."""
+QUOTA = re.compile(r"\b(over)?quota", re.IGNORECASE)
+OF_SENDING = re.compile(
+    r"\b(sending|you (have )?sen[dt]|hourly|daily|monthly|rate|per[ -](second|minute|hour|day|month))\b",
+    re.IGNORECASE,
+)
+"""A quota is a mailbox's, also one that is counted in messages, unless it says that it is one of sending."""
 GREY = re.compile(r"gr[ea]y.?list", re.IGNORECASE)
 ADDRESS = re.compile(r"[^\s<>()\"':;,]+@[^\s<>()\"':;,]+")
 
@@ -131,7 +137,7 @@ def says_too_much(code: int, text: str, *, is_of_message: bool = False) -> bool:
         code == GOING_AWAY or (status is not None and status[1:] == TOO_MANY_RECIPIENTS)
     ):
         return True
-    if ONE.search(text):
+    if ONE.search(text) or (QUOTA.search(text) and not OF_SENDING.search(without_addresses(text))):
         return False
     found = TOO_MUCH_WORDS.search(text) or (None if is_of_message else BUSY_WORDS.search(text))
     return found is not None
