@@ -14,7 +14,10 @@ TAKEN = "250 OK"
 
 
 class Server:
-    """What it took, and what it answers: `replies["bob@example.org"] = "550 no such mailbox"`."""
+    """What it took, and what it answers: `replies["bob@example.org"] = "550 no such mailbox"`.
+
+    `MAIL bob@example.org` is him as a sender.
+    """
 
     def __init__(self) -> None:
         self.taken: list[tuple[str, EmailMessage]] = []
@@ -38,7 +41,7 @@ class Server:
         if self.hangs_up_at == "MAIL":
             server.transport.abort()
         envelope.mail_from = address
-        return self.replies.get(address, TAKEN)
+        return self.replies.get(f"MAIL {address}", TAKEN)
 
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

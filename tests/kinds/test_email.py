@@ -109,9 +109,9 @@ def test_a_job_whose_every_recipient_is_refused_is_rejected(kind: Kind, post: Se
     ("replies", "reply_to_data", "expected"),
     [
         ({"ada@example.org": "451 come back later"}, "250 OK", Failed),
-        ({"millrace@localhost": "451 busy"}, "250 OK", Failed),
-        ({"millrace@localhost": "552 too large"}, "250 OK", Rejected),
-        ({"millrace@localhost": "553 not for you"}, "250 OK", Unreachable),
+        ({"MAIL millrace@localhost": "451 busy"}, "250 OK", Failed),
+        ({"MAIL millrace@localhost": "552 too large"}, "250 OK", Rejected),
+        ({"MAIL millrace@localhost": "553 not for you"}, "250 OK", Unreachable),
         ({}, "452 disk full", Failed),
         ({}, "554 looks like spam", Rejected),
     ],
