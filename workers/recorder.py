@@ -36,6 +36,8 @@ PASSING = (*AWAY, psycopg.InternalError, psycopg.ProgrammingError)
 """What may pass as well: read-only after a failover, a table in the middle of a migration."""
 LEAST_SECONDS = 0.01
 """A job that has to wait is never ready at once."""
+NOT_FREE = "What it needs is not free yet."
+"""Said of one whose kind does not say what it waits for."""
 REPEAT_SECONDS = 0.5
 """How often an outcome is offered again to a database that is away."""
 
@@ -98,9 +100,10 @@ class Recorder:
         """Hand one back, uncharged, until what it needs may be free."""
         seconds = max(LEAST_SECONDS, why.again_in.total_seconds())
         held = {job.id: job.attempt}
-        release_jobs(held, holder=self.holder, again_in_seconds=seconds, db=self.db)
+        reason = str(why) or NOT_FREE
+        release_jobs(held, holder=self.holder, again_in_seconds=seconds, why=reason, db=self.db)
         self.leases.drop([job.id])
-        log.info("job_put_aside", kind=job.kind, seconds=round(seconds, 3), reason=str(why))
+        log.info("job_put_aside", kind=job.kind, seconds=round(seconds, 3), reason=reason)
 
     def hand_back_strays(self) -> None:
         """Release leases in our name for jobs we know nothing of: a claim whose answer was lost."""

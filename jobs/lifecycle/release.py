@@ -48,22 +48,22 @@ def held_by(holder: UUID, *, db: Database) -> list[tuple[UUID, str, int, int]]:
 
 
 def release_jobs(
-    held: Mapping[UUID, int], *, holder: UUID, again_in_seconds: float = 0.0, db: Database
+    held: Mapping[UUID, int], *, holder: UUID, again_in_seconds: float = 0.0, why: str = "", db: Database
 ) -> set[UUID]:
     """Hand back jobs (id → attempt) this holder claimed; the ids that were still its own.
 
-    They stand in the line at once, or are due in so many seconds.
+    They stand in the line at once, or are due in so many seconds; then `why` tells their timeline what for.
     """
     if not held:
         return set()
-    rows = again_on_deadlock(db, lambda: hand_back(held, holder, again_in_seconds, db))
+    rows = again_on_deadlock(db, lambda: hand_back(held, holder, again_in_seconds, why, db))
     for _, kind, _, _, state, _ in rows:
         if state == State.CANCELLED:
             metrics.count("finished", kind, outcome=state)
     return {row[0] for row in rows}
 
 
-def hand_back(held: Mapping[UUID, int], holder: UUID, seconds: float, db: Database) -> list[Row]:
+def hand_back(held: Mapping[UUID, int], holder: UUID, seconds: float, why: str, db: Database) -> list[Row]:
     """The move, its place in the timeline, and what the cancelled ones leave behind, in one transaction."""
     params = {
         "holder": holder,
@@ -75,7 +75,7 @@ def hand_back(held: Mapping[UUID, int], holder: UUID, seconds: float, db: Databa
     with db.atomic():
         rows = RELEASE.run(db, params)
         kept = [row for row in rows if row[4] != State.CANCELLED]
-        events.record([(row[0], "released", row[3], "", "") for row in kept], db=db)
+        events.record([(row[0], "released", row[3], "", why) for row in kept], db=db)
         if ended := [row for row in rows if row[4] == State.CANCELLED]:
             events.record([(row[0], "cancelled", row[3], "", STOPPED) for row in ended], db=db)
             items.leave_uncertain([row[0] for row in ended], db=db)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import groupby
 
 from jobs.models import Job, JobEvent
 from jobs.states import State
+from jobs.templatetags.millrace import duration
 
 MOST = 50
+READ = 500
+"""So many events are looked at: most of those of a job that waits for a limit are folded into one line."""
+REASONS = 3
+"""So many of what it waited for are named."""
 WORDS = {
     "failed": ("Attempt {attempt} failed", "bad"),
     "timed_out": ("Attempt {attempt} ran out of time", "bad"),
@@ -49,17 +56,23 @@ class Moment:
 
 def timeline(job: Job) -> list[Moment]:
     """From submit to now; of very many mishaps only the newest."""
-    events = list(job.events.order_by("-id")[:MOST])[::-1]
+    events = list(job.events.order_by("-id")[:READ])[::-1]
+    groups = [list(group) for group in folded(events)]
     moments = [Moment(job.created_at, f"Submitted {DOORS.get(job.door, '')}".strip(), "calm")]
     begun, asked_by = set(), ""
-    for event in events:
+    for place, group in list(enumerate(groups))[-MOST:]:
+        event = group[0]
         # Of what happened before starts were kept, only the latest attempt's is known.
         began = event.started_at or (job.started_at if event.attempt == job.attempt else None)
         if began and event.attempt and event.attempt not in begun:
-            begun.add(event.attempt)
             moments.append(start(event.attempt, began))
+        begun |= {event.attempt for event in group}
         asked_by = event.actor if event.event == "cancel_asked" else asked_by
-        moments.append(moment_of(event, asked_by))
+        if is_put_aside(event):
+            is_whole = place > 0 or len(events) < READ
+            moments.append(put_aside(group, went_on(job, groups[place + 1 : place + 2]), is_whole=is_whole))
+        else:
+            moments.append(moment_of(event, asked_by))
     if job.started_at and job.attempt and job.attempt not in begun:
         moments.append(start(job.attempt, job.started_at))
     if job.state in (State.SCHEDULED, State.RETRYING):
@@ -70,6 +83,39 @@ def timeline(job: Job) -> list[Moment]:
         title += f", as {asked_by} had asked" if job.state == State.CANCELLED and asked_by else ""
         moments.append(Moment(job.finished_at, title, tone))
     return moments
+
+
+def is_put_aside(event: JobEvent) -> bool:
+    """Whether it was handed back for what it needs: a worker that stops says no reason."""
+    return event.event == "released" and bool(event.detail)
+
+
+def folded(events: Sequence[JobEvent]) -> Iterator[Iterator[JobEvent]]:
+    """Each alone; those of a job that was put aside again and again, together."""
+    for is_aside, group in groupby(events, key=is_put_aside):
+        if is_aside:
+            yield group
+        else:
+            yield from (iter([event]) for event in group)
+
+
+def went_on(job: Job, following: Sequence[Sequence[JobEvent]]) -> datetime | None:
+    """When the attempt after these began, or will; None where that was not kept."""
+    if following:
+        return following[0][0].started_at
+    return job.run_at if job.state == State.SCHEDULED else job.started_at
+
+
+def put_aside(group: Sequence[JobEvent], until: datetime | None, *, is_whole: bool) -> Moment:
+    """How often, for how long and what for."""
+    reasons = "\n".join(list(dict.fromkeys(event.detail for event in group))[-REASONS:])
+    if len(group) == 1:
+        return Moment(group[0].at, "Put aside until what it waits for may be free", "calm", reasons)
+    nexts = [event.started_at for event in group[1:]] + [until]
+    waits = [next - event.at for event, next in zip(group, nexts, strict=True) if next and next > event.at]
+    title = f"Put aside {'' if is_whole else 'at least '}{len(group)} times"
+    title += f", {duration(sum(waits, timedelta()))} in all" if waits else ""
+    return Moment(group[0].at, title, "calm", reasons)
 
 
 def start(attempt: int, at: datetime) -> Moment:

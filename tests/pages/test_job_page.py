@@ -15,6 +15,7 @@ from jobs.lifecycle.cancel import cancel_jobs
 from jobs.lifecycle.finish import finish_jobs
 from jobs.lifecycle.rescue import rescue_expired
 from jobs.models import Item, Job, JobEvent, LogLine, Progress, Tombstone, Worker
+from jobs.pages import timeline
 from jobs.pages.job_page import LOG_LINES
 from jobs.states import FINAL, Code, State
 from tests.factories import make_artifact, make_group, make_job
@@ -125,6 +126,70 @@ def test_every_attempt_that_ended_badly_has_a_start(page, submitter):
         "Attempt 2 started",
     ]
     assert JobEvent.objects.get().started_at == begun
+
+
+def aside(
+    job: Job, times: int, *, seconds: float, after: int = 0, why: str = "Mail waits for x.example."
+) -> None:
+    """So often it was put aside: an attempt of a second, then a wait of that long."""
+    first = job.created_at
+    for number in range(after + 1, after + times + 1):
+        events.record([(job.id, "released", number, "", why)], db=DJANGO)
+        began = first + timedelta(seconds=(number - 1) * (1 + seconds))
+        JobEvent.objects.filter(attempt=number, event="released").update(
+            started_at=began, at=began + timedelta(seconds=1)
+        )
+    Job.objects.update(
+        attempt=after + times + 1, started_at=first + timedelta(seconds=(after + times) * (1 + seconds))
+    )
+
+
+def test_a_job_that_was_put_aside_for_a_limit_says_so_in_one_line(page, submitter):
+    """It was told of a worker that stopped, as many times."""
+    job = make_job("running", owner=submitter)
+    aside(job, 13, seconds=3)
+
+    text = text_of(page, job)
+
+    assert titles_of(text) == [
+        "Submitted",
+        "Attempt 1 started",
+        "Put aside 13 times, 39 seconds in all",
+        "Attempt 14 started",
+    ]
+    assert '<span class="detail pre">Mail waits for x.example.</span>' in text
+
+
+def test_once_put_aside_is_told_with_what_it_waits_for(page, submitter):
+    job = make_job("scheduled", owner=submitter, attempt=1)
+    events.record([(job.id, "released", 1, "", "Mail waits for x.example.")], db=DJANGO)
+
+    text = text_of(page, job)
+
+    assert titles_of(text)[-2:] == [
+        "Put aside until what it waits for may be free",
+        "Next attempt",
+    ]
+    assert '<span class="detail pre">Mail waits for x.example.</span>' in text
+
+
+def test_what_happens_between_is_not_folded_away(page, submitter, monkeypatch):
+    job = make_job("running", owner=submitter)
+    aside(job, 2, seconds=3)
+    events.record([(job.id, "released", 3, "", "")], db=DJANGO)
+    aside(job, 2, seconds=3, after=3, why="Mail waits for y.example.")
+    whole = titles_of(text_of(page, job))
+    monkeypatch.setattr(timeline, "READ", 2)
+
+    cut = text_of(page, job)
+
+    assert [title for title in whole if "started" not in title] == [
+        "Submitted",
+        "Put aside 2 times, 6 seconds in all",
+        "Attempt 3 was handed back by a stopping worker",
+        "Put aside 2 times, 6 seconds in all",
+    ]
+    assert "Put aside at least 2 times" in cut
 
 
 def test_who_had_asked_is_named_once_the_job_has_stopped(page, submitter):

@@ -1,22 +1,24 @@
 """What a worker believes reaches the database, or is handed back."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from jobs.attempt import Outcome
+from jobs.attempt import Claimed, Outcome
 from jobs.database import DJANGO, OwnDatabase
+from jobs.errors import NotYet
 from jobs.lifecycle.claim import Asking
-from jobs.models import Job
+from jobs.models import Job, JobEvent
 from jobs.states import State
 from tests.factories import make_job
 from workers.burial import bury
 from workers.events import Events
 from workers.lease import Leases
 from workers.record import Last
-from workers.recorder import Recorder
+from workers.recorder import NOT_FREE, Recorder
 
 
 @pytest.fixture
@@ -63,6 +65,22 @@ def test_a_result_that_the_database_refuses_takes_no_neighbour_with_it(
     after = [Job.objects.get(pk=job.pk) for job in jobs]
     assert [job.state for job in after] == ["succeeded", "failed", "succeeded"]
     assert after[1].error.startswith("The result could not be recorded")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [("Mail waits for x.example.", "Mail waits for x.example."), ("", NOT_FREE)]
+)
+def test_the_timeline_says_what_a_job_was_put_aside_for(
+    recorder: Recorder, holder: UUID, words: str, told: str
+) -> None:
+    """Without a reason it would read as handed back by a worker that stops."""
+    job = make_job("running", holder=holder)
+    claimed = Claimed(job.id, job.kind, 1, "{}", job.owner_id, 0, 0, False, 0.0)
+
+    recorder.put_aside(claimed, NotYet(words, again_in=timedelta(seconds=9)))
+
+    assert JobEvent.objects.values_list("event", "attempt", "detail").get(job=job) == ("released", 1, told)
+    assert Job.objects.get(pk=job.pk).state == "scheduled"
 
 
 def test_strays_are_handed_back_uncharged(recorder: Recorder, holder: UUID) -> None:
