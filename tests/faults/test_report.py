@@ -63,7 +63,7 @@ def test_a_row_that_is_judged_by_another_measure_says_so() -> None:
 def test_a_case_that_did_not_run_says_why() -> None:
     page = report.page({})
 
-    assert "waits for the mail engine" in page
+    assert "waits for the schedules" in page
     assert "not run yet" in page
 
 
