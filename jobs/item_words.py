@@ -28,6 +28,8 @@ class ItemWords:
     """What one is called about which a report came back; empty where none can."""
     reference: str = ""
     """What others know one by: a mail's Message-ID; empty where there is nothing."""
+    reference_note: str = ""
+    """What else people have to know about it; a page says it under the items."""
     reference_of: Callable[[UUID, int, Any], str] | None = None
     """The reference of an item, by its job, its id and what it was given."""
 

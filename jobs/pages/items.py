@@ -75,6 +75,7 @@ def job_items(request: HttpRequest, id: UUID) -> HttpResponse:
         "query": query_of(wanted),
         "lines": lines,
         "has_reference": bool(words.reference),
+        "reference_note": words.reference_note if any(line.reference for line in lines) else "",
         "found": found,
         "pages": {
             side: urlencode(asked(wanted) | {side: key})

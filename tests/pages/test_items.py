@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)
 WORDS = ItemWords(
     one="guest", many="guests", states={"done": "seated"}, returned="sent away", reference="Ticket",
+    reference_note="Tickets may change.",
     reference_of=lambda job, item, given: f"<{item}-{(given or {}).get('row', 'x')}>",
 )  # fmt: skip
 
@@ -51,6 +52,16 @@ def keys(page, job: Job, **search: str) -> list[str]:
 def table(page, job: Job, **search: str) -> list[list[str]]:
     answer = page.get(f"/jobs/{job.id}/items.csv", search)
     return list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+
+def test_what_is_to_be_known_of_references_is_said_where_there_are_any(page, job):
+    """A Message-ID is made by the settings of today, and what went out may have had another."""
+    put(job, "ada", "skipped")
+    without = shown(page, job)
+    put(job, "bob")
+
+    assert "Tickets may change." not in without
+    assert "Tickets may change." in shown(page, job)
 
 
 def test_each_state_is_a_tab_with_its_count(page, job):

@@ -45,6 +45,9 @@ def words(reference_of: Any) -> ItemWords:
         twice=("gets this a second time", "get this a second time"),
         returned="came back",
         reference="Message-ID",
+        reference_note="A Message-ID is shown as the present settings make it. Mail that went out before"
+        " FROM_EMAIL, SECRET_KEY or EMAIL_REDIRECT_TO changed had another end of it; what stands before the"
+        " second dot never changes.",
         reference_of=reference_of,
     )
 

@@ -11,7 +11,10 @@ from jobs.api.schemas.reading import REFUSES
 
 
 class ItemOut(BaseModel):
-    """One item: `note` says in words what `detail` says; `reference` is a mail's Message-ID."""
+    """One item: `note` says in words what `detail` says.
+
+    `reference` is a mail's Message-ID as the present settings make it.
+    """
 
     id: int
     key: str
