@@ -6,7 +6,7 @@ A kind that has a `review` gets a button on its form; the pages know no more abo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Any, NamedTuple, Protocol
@@ -105,6 +105,9 @@ class Review(Protocol):
 
     def find(self, payload: Any, open_file: OpenFile, text: str, after: int, seen: Seen) -> int | None:
         """The place of the next good line behind `after` that has this text; of none, the first that has."""
+
+    def warnings(self, payload: Any) -> Iterable[str]:
+        """What somebody should know before it is sent, and may do all the same."""
 
     def alone(self, payload: Any) -> str:
         """The one address to which it goes instead of the list; empty: it goes to all of them."""

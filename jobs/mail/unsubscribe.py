@@ -23,6 +23,8 @@ from jobs.models.suppression import Suppressed
 SALT = "millrace.unsubscribe"
 FIELD, ONE_CLICK = "List-Unsubscribe", "One-Click"
 """What a POST has to say (RFC 8058)."""
+VARIABLE = "unsubscribe_url"
+"""What a text calls its reader's link. It is ours alone: no list has a column of that name."""
 
 
 class Link(NamedTuple):

@@ -60,6 +60,7 @@ def draft(request: HttpRequest, id: UUID) -> HttpResponse:
             "is_how_open": any(field.errors or says_something(field) for field in how.visible_fields()),
             "refusal": refusal,
             "alone": found.review.alone(found.payload),
+            "warnings": list(found.review.warnings(found.payload)),
             "place": place,
             "before": place - 1,
             "after": place + 1 if place < found.draft.good else 0,

@@ -52,6 +52,10 @@ class Words:
         there = [place for place, word in enumerate(good, start=1) if text in word]
         return next((place for place in there if place > after), there[0] if there else None)
 
+    def warnings(self, payload: Listed) -> Iterator[str]:
+        if payload.greeting == "Hm":
+            yield "That is no <greeting>."
+
     def alone(self, payload: Listed) -> str:
         return payload.to
 

@@ -69,6 +69,15 @@ def test_the_fold_of_a_draft_says_when(page):
     assert Job.objects.get().state == "scheduled"
 
 
+def test_what_one_should_know_is_said_and_hinders_nothing(page):
+    where = check(page, "ada", greeting="Hm").headers["Location"]
+
+    shown = page.get(where).content.decode()
+
+    assert '<p class="notice warning">That is no &lt;greeting&gt;.</p>' in shown
+    assert "Send to 1" in shown
+
+
 def test_a_draft_with_a_bad_line_cannot_be_sent(page):
     where = check(page, "ada", "bad").headers["Location"]
 

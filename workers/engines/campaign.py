@@ -9,6 +9,7 @@ from uuid import UUID
 
 from jobs.conf import conf
 from jobs.errors import BadPayload, Problem
+from jobs.mail.unsubscribe import VARIABLE, page_to_unsubscribe
 from jobs.registry import Declared
 from jobs.review import Line, Mark, OpenFile, Sample, Seen
 from workers.engines.enclosures import show
@@ -59,11 +60,16 @@ def rows(payload: Asked, open_file: OpenFile) -> Iterator[Row | BadRow]:
     if payload.file is None:
         for number, each in enumerate(payload.recipients, start=1):
             values = each.known
+            if VARIABLE in values:
+                why = f"{VARIABLE} is the link that each mail gets; call the value something else"
+                raise BadPayload(KIND, [Problem(("recipients", number - 1, "values"), why)])
             yield Row(number, each.to, values.get("name", ""), str(values.get("language", "")), values)
         return
 
+    ours = shown_link() if payload.wording.names_unsubscribing else {}
+
     def check(row: Row) -> str:
-        return payload.wording.objection(known(row), row.language)
+        return payload.wording.objection(known(row) | ours, row.language)
 
     try:
         with open_file(payload.file) as file:
@@ -147,6 +153,12 @@ def known(row: Row) -> dict[str, Any]:
     return {"email": row.address, **row.values}
 
 
+def shown_link() -> dict[str, str]:
+    """What stands for the link to unsubscribe before there is a job: it ends nobody's mails."""
+    page = page_to_unsubscribe()
+    return {VARIABLE: f"{page}whoever-gets-it"} if page else {}
+
+
 class CampaignReview:
     """What the pages show of a campaign before it is sent."""
 
@@ -167,7 +179,7 @@ class CampaignReview:
         to = f"{row.name} <{row.address}>" if row.name else row.address
         variant = payload.wording.choose(row.language)
         try:
-            values = variant.values(known(row))
+            values = variant.values(known(row) | shown_link())
         except Unfilled as error:
             return Sample(row.line, to, "", "", why_not=error.why, variant=variant.language)
         pictures = {each.name: each for each in map(open_file.about, payload.images)}
@@ -193,6 +205,25 @@ class CampaignReview:
                     return place
                 first = first or place
         return first
+
+    def warnings(self, payload: Asked) -> Iterator[str]:
+        """What its readers would miss."""
+        variants = payload.wording.variants.values()
+        if not page_to_unsubscribe():
+            if payload.wording.names_unsubscribing:
+                yield (
+                    f"{{{{ {VARIABLE} }}}} stands for nothing here: this installation has no address"
+                    " (PUBLIC_URL) at which readers could unsubscribe."
+                )
+            return
+        bare = [each for each in variants if each.html and not each.names_unsubscribing]
+        if bare:
+            languages = ", ".join(each.language for each in bare if each.language)
+            named = f" ({languages})" if languages else ""
+            yield (
+                f"Neither the HTML nor the text{named} has a link to unsubscribe. Write"
+                f" {{{{ {VARIABLE} }}}} where it is to stand: some mail programs show no button of their own."
+            )
 
     def alone(self, payload: Asked) -> str:
         """A test goes to one."""

@@ -15,6 +15,7 @@ from jobs.artifacts import ArtifactField
 from jobs.errors import Problem, Rejected
 from jobs.mail.address import key_of
 from jobs.mail.mailing import TO_MANY
+from jobs.mail.unsubscribe import VARIABLE as UNSUBSCRIBE
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
 from jobs.review import Used
@@ -110,7 +111,8 @@ class Payload(BaseModel, extra="forbid"):
         max_length=50_000,
         title="Text",
         description="{{ email }} and the columns of the list may stand in it, and"
-        " {% if … %}, {% for … %}; it is always sent, and has to do without HTML.",
+        " {% if … %}, {% for … %}, and {{ unsubscribe_url }}, where its reader leaves the list. It is always"
+        " sent, and has to do without HTML.",
         json_schema_extra={"multiline": True},
     )
     html: Text = Field(
@@ -278,13 +280,14 @@ def campaign(context: Context, payload: Payload) -> Result:
         forms[variant.language] = Form(made)
 
     def write(item: ClaimedItem) -> Posting:
-        known = {"email": item.key, **item.given["values"]}
+        link = context.mailing.link(item.key)
+        known = {"email": item.key, **item.given["values"], UNSUBSCRIBE: link}
         variant = payload.wording.choose(str(known.get("language", "")))
         recipient = Recipient(
             mailbox=Mailbox(item.key, str(known.get("name", ""))),
             message_id=own_message_id(context.job, item.id, item.given),
             values=filled(variant, known),
-            unsubscribe=context.mailing.link(item.key),
+            unsubscribe=link,
         )
         return Posting(forms[variant.language], recipient)
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+from jobs.mail.unsubscribe import VARIABLE as OURS
 from workers.engines.recipients.row import BadList
 
 MOST = 100
@@ -53,5 +54,7 @@ def check(written: str, name: str) -> None:
     """Raises BadList for what no template could call by its name."""
     if len(name) > NAME_CHARACTERS:
         raise BadList(f"a column's name is longer than {NAME_CHARACTERS} characters: {name[:20]}…", 1)
+    if name == OURS:
+        raise BadList(f"{OURS} is the link that each mail gets; call the column something else", 1)
     if not VARIABLE.fullmatch(name):
         raise BadList(f"a column's name begins with a letter; this one does not: {written[:20]!r}", 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from django.template import Library, defaultfilters, defaulttags
 from django.template.base import Lexer, Node, NodeList, Parser, TextNode, Token, TokenType, tag_re
@@ -106,6 +106,11 @@ class SmallParser(Parser):
     depth = 0
     expressions = 0
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.names: set[str] = set()
+        """What is looked up, by the first of each path."""
+
     def parse(self, parse_until: Any = None) -> NodeList:
         self.depth += 1
         if self.depth > NESTING:
@@ -119,7 +124,9 @@ class SmallParser(Parser):
         self.expressions += 1
         if self.expressions > EXPRESSIONS:
             raise TemplateSyntaxError(f"there are more than {EXPRESSIONS:,} variables")
-        return Expression(token, self)
+        expression = Expression(token, self)
+        self.names |= expression.names
+        return expression
 
     def find_filter(self, filter_name: str) -> Any:
         if filter_name not in self.filters:
@@ -133,8 +140,15 @@ class SmallParser(Parser):
         raise self.error(token, f"there is no tag {command!r} here; {expected}")
 
 
-def parse(source: str, *, field: str) -> list[Node]:
-    """The nodes of a text; raises BadWording with the line."""
+class Parsed(NamedTuple):
+    """A text as it was understood: its nodes, and the names that are looked up in it."""
+
+    nodes: list[Node]
+    names: frozenset[str]
+
+
+def parse(source: str, *, field: str) -> Parsed:
+    """A text; raises BadWording with the line."""
     if len(source) > SOURCE_CHARACTERS:
         raise BadWording(field, f"is longer than {SOURCE_CHARACTERS:,} characters")
     tokens = Lexer(source).tokenize()
@@ -142,7 +156,7 @@ def parse(source: str, *, field: str) -> list[Node]:
         check_closed(token, field)
     parser = SmallParser(tokens, {}, [register], None)
     try:
-        return list(parser.parse())
+        return Parsed(list(parser.parse()), frozenset(parser.names))
     except TemplateSyntaxError as error:
         raise BadWording(field, in_words(error), line_of(error)) from None
     except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:

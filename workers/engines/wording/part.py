@@ -13,6 +13,7 @@ from typing import Any
 from django.template.base import Node, NodeList, TextNode, VariableNode
 from django.template.defaulttags import ForNode
 
+from jobs.mail.unsubscribe import VARIABLE
 from workers.engines.mail import markup
 from workers.engines.mail.pattern import Hole, Marks, Pattern, part_of_link, whole_link
 from workers.engines.wording.language import in_words, parse
@@ -37,7 +38,12 @@ class Part:
             raise BadWording(field, "has a line break; write it on one line")
         self._blocks: dict[str, Node] = {}
         self._paths: dict[str, tuple[str, ...]] = {}
-        pieces = [self._piece(node) for node in parse(source, field=field)]
+        parsed = parse(source, field=field)
+        self.names = parsed.names
+        """What is looked up in it, by the first of each path."""
+        if is_line and VARIABLE in self.names:
+            raise BadWording(field, f"{VARIABLE} belongs into the text or the HTML")
+        pieces = [self._piece(node) for node in parsed.nodes]
         self._own_links: frozenset[str] = frozenset()
         self._links: set[str] = set()
         """Variables that are a link by themselves."""
@@ -55,6 +61,11 @@ class Part:
     def blocks(self) -> set[str]:
         """The names of the holes that are more than a variable."""
         return set(self._blocks)
+
+    @property
+    def always(self) -> set[str]:
+        """The names that stand in it for everybody, whatever the values are."""
+        return {path[0] for path in self._paths.values()}
 
     def check(self, values: Values) -> None:
         """Raises Unfilled if this recipient's text could not be written.
@@ -79,7 +90,9 @@ class Part:
             # Most variables are columns, and stand there as text.
             value = values.get(path[0]) if len(path) == 1 else self._deep(path, values)
             if value is None or value == "":
-                raise Missing(".".join(path))
+                if path != (VARIABLE,):
+                    raise Missing(".".join(path))
+                value = ""
             filled[key] = self._written(value if isinstance(value, str) else str(value))
         if self._blocks:
             context = Filling(dict(values), autoescape=self._is_html, use_l10n=False, use_tz=False)
@@ -123,6 +136,7 @@ class Part:
         written = marks.html(marks.mark(Pattern(tuple(pieces)))).pieces
         holes = [piece for piece in written if isinstance(piece, Hole)]
         self._links = {hole.name for hole in holes if hole.write is whole_link and hole.name in self._paths}
+        self._links.discard(VARIABLE)  # a link by us, or nothing
         self._may_link = any(map(_writes_markup, self._blocks.values())) or any(
             hole.name in self._blocks and hole.write in (whole_link, part_of_link) for hole in holes
         )
@@ -134,7 +148,7 @@ class Part:
         )
 
     def _needed(self) -> set[tuple[str, ...]]:
-        needed = set(self._paths.values())
+        needed = set(self._paths.values()) - {(VARIABLE,)}
         for variable in self._variables():
             expression = variable.filter_expression
             if expression.path and not expression.has_default:

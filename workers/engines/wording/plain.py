@@ -12,6 +12,7 @@ from django.template import Context, VariableDoesNotExist
 from django.template.base import FilterExpression, Parser, Variable
 from django.template.exceptions import TemplateSyntaxError
 
+from jobs.mail.unsubscribe import VARIABLE
 from workers.engines.wording.limits import CHARACTERS, FILTERS, STEPS, Missing, TooMuch
 
 DEFAULTS = {"default", "default_if_none"}
@@ -77,9 +78,16 @@ class Expression(FilterExpression):
         return (self.var.lookups or ()) if self.is_var else ()
 
     @property
+    def names(self) -> set[str]:
+        """What it looks up, arguments of filters too, by the first of each path."""
+        given = [one for _, args in self.filters for is_variable, one in args if is_variable]
+        looked_up = [*([self.var] if self.is_var else []), *given]
+        return {each.lookups[0] for each in looked_up if each.lookups}
+
+    @property
     def has_default(self) -> bool:
-        """Whether it can do without a value."""
-        return bool(self.filters) and self.filters[0][0].__name__ in DEFAULTS
+        """Whether it can do without a value, as our own link can, for which there may be no page."""
+        return self.path == (VARIABLE,) or (bool(self.filters) and self.filters[0][0].__name__ in DEFAULTS)
 
     def resolve(self, context: Any, ignore_failures: bool = False) -> Any:
         if self.is_var and not ignore_failures and not self.has_default:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from jobs.mail.unsubscribe import VARIABLE
 from workers.engines.mail import pattern
 from workers.engines.mail.pattern import Pattern
 from workers.engines.mail.writable import Unwritable
@@ -44,9 +45,17 @@ class Variant:
     def link_pattern(self) -> Pattern | None:
         """Where the button leads: variables alone, each quoted as a part of a link; raises BadWording."""
         try:
-            return pattern.parse_link(self.link, field="link") if self.link else None
+            found = pattern.parse_link(self.link, field="link") if self.link else None
         except Unwritable as error:
             raise BadWording(self._named("link"), error.why) from None
+        if found is not None and VARIABLE in found.variables:
+            raise BadWording(self._named("link"), f"{VARIABLE} belongs into the text or the HTML")
+        return found
+
+    @property
+    def names_unsubscribing(self) -> bool:
+        """Whether its texts say themselves where a reader leaves the list."""
+        return any(VARIABLE in part.names for part in self.parts.values())
 
     def check(self, values: Values) -> None:
         """Raises Unfilled if the mail could not be written for this recipient."""
@@ -57,6 +66,7 @@ class Variant:
     def values(self, values: Values) -> dict[str, str]:
         """What goes into the holes of its texts for one recipient; raises Unfilled."""
         filled = self._link_values(values)
+        filled[VARIABLE] = str(values.get(VARIABLE, ""))  # the layout has a hole for it
         for part in self.parts.values():
             filled |= part.values(values)
         return filled
@@ -84,6 +94,11 @@ class Wording:
         self._first = variants[0]
         for variant in variants:
             _ = variant.parts, variant.link_pattern  # what cannot be understood is refused now
+
+    @property
+    def names_unsubscribing(self) -> bool:
+        """Whether one of them does."""
+        return any(variant.names_unsubscribing for variant in self.variants.values())
 
     def choose(self, language: str) -> Variant:
         """`pt-br`, else `pt`, else the first."""
