@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 REPORTS = {"failed": "came back as undeliverable", "complained": "was reported as spam by its reader"}
@@ -24,6 +25,25 @@ def notes_of(detail: Any) -> list[Note]:
 def note_of(detail: Any) -> str:
     """The same in one line."""
     return " ".join(f"{note.text.rstrip('.')}." for note in notes_of(detail))
+
+
+def returned_at(detail: Any) -> datetime | None:
+    """When a report about it came back; None if none did."""
+    try:
+        return datetime.fromisoformat(str(_report(detail).get("at"))).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def said_of(detail: Any) -> str:
+    """What that report says: what became of it, with its status and the server's words."""
+    report = _report(detail)
+    return " ".join(str(report[name]) for name in ("action", "status", "words") if report.get(name))
+
+
+def _report(detail: Any) -> Mapping[str, Any]:
+    report = detail.get("report") if isinstance(detail, Mapping) else None
+    return report if isinstance(report, Mapping) else {}
 
 
 def _notes(detail: Mapping[str, Any]) -> Iterator[Note]:

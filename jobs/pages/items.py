@@ -15,13 +15,13 @@ from jobs.cells import harmless
 from jobs.download import csv_lines, download
 from jobs.errors import BadFilter
 from jobs.item_list import RETURNED, ItemPage, WantedItems, each_item, is_undecided, page_of_items, reference
-from jobs.item_note import Note, note_of, notes_of
+from jobs.item_note import Note, note_of, notes_of, returned_at, said_of
 from jobs.item_words import ItemWords
 from jobs.lifecycle import again
 from jobs.models import Item, Job
 from jobs.owners import can_act, can_submit, find_job
 from jobs.pages.answers import page, signed_in
-from jobs.pages.counted import Counts, counts_of
+from jobs.pages.counted import Counts, counts_of, returned_of
 from jobs.pages.words import word
 from jobs.registry import KINDS
 from jobs.search.record import time
@@ -71,7 +71,7 @@ def job_items(request: HttpRequest, id: UUID) -> HttpResponse:
         "words": words,
         "wanted": wanted,
         "accepted": sum(counted.values()),
-        "tabs": list(tabs(counted, words, wanted)),
+        "tabs": list(tabs(counted, returned_of(job, words, counted), words, wanted)),
         "query": query_of(wanted),
         "lines": lines,
         "has_reference": bool(words.reference),
@@ -98,6 +98,9 @@ def job_items_csv(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     job = find_job(request.user, id)
     words = KINDS.item_words(job.kind)
     heading = [words.one, "state", "note", (words.reference or "reference").lower(), "moved_at"]
+    if words.returned:
+        told = words.returned.replace(" ", "_")
+        heading += [f"{told}_at", f"{told}_said"]
     lines = csv_lines(heading, rows(job, wanted_by(request), words), mark="\ufeff")
     return download(request, lines, name=f"{words.many}.csv")
 
@@ -112,6 +115,11 @@ def rows(job: Job, wanted: WantedItems, words: ItemWords) -> Iterator[list[str]]
                 harmless(note_of(item.detail)),
                 harmless(reference(item, words)),
                 time(item.moved_at) or "",
+                *(
+                    [time(returned_at(item.detail)) or "", harmless(said_of(item.detail))]
+                    if words.returned
+                    else []
+                ),
             ]
 
 
@@ -135,12 +143,12 @@ def shown(item: Item, words: ItemWords) -> Shown:
     )
 
 
-def tabs(counted: Counts, words: ItemWords, wanted: WantedItems) -> Iterator[Tab]:
+def tabs(counted: Counts, returned: int, words: ItemWords, wanted: WantedItems) -> Iterator[Tab]:
     """All of them, each state that any is in, and those about which something came back."""
     ways: list[tuple[str, str, int | None]] = [("", "all", sum(counted.values()))]
     ways += [(state.value, words.state(state), number) for state, number in counted.items() if number]
-    if words.returned and counted[ItemState.DONE]:
-        ways.append((RETURNED, words.returned, None))
+    if words.returned and (returned or counted[ItemState.DONE]):
+        ways.append((RETURNED, words.returned, returned or None))
     if wanted.state and wanted.state not in {state for state, _, _ in ways}:
         ways.append((wanted.state, words.state(wanted.state), 0))
     for state, said, number in ways:

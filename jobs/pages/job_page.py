@@ -23,7 +23,7 @@ from jobs.models.worker import where
 from jobs.outbox import CARRIER
 from jobs.owners import can_act, can_operate, can_submit, find_job
 from jobs.pages.answers import page, signed_in
-from jobs.pages.counted import counts_of
+from jobs.pages.counted import counts_of, returned_of
 from jobs.pages.files import IMAGES, SHOWN
 from jobs.pages.timeline import timeline
 from jobs.registry import KINDS
@@ -88,9 +88,9 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
     progress = Progress.objects.filter(job=job, attempt=job.attempt).first()
     waiting = waiting_reasons([job.id]).get(job.id)
     asked_by = asked_by_whom(job)
-    ledger = [(state, number) for state, number in counts_of(job).items() if number]
     kind = KINDS.get(job.kind)
-    words = KINDS.item_words(job.kind)
+    words, counts = KINDS.item_words(job.kind), counts_of(job)
+    ledger = [(state, number) for state, number in counts.items() if number]
     undecided = again.count_undecided(job.id) if job.is_final and ledger else 0
     found: dict[str, Any] = {
         "section": "jobs",
@@ -109,6 +109,7 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "lines": lines[:LOG_LINES][::-1],
         "has_more_lines": len(lines) > LOG_LINES,
         "ledger": [(state, number, words.state(state)) for state, number in ledger],
+        "returned": returned_of(job, words, counts),
         "words": words,
         "undecided": undecided,
         "counted_undecided": words.count(undecided),
@@ -142,6 +143,7 @@ def mark(found: dict[str, Any]) -> str:
     """Two looks with the same mark show the same."""
     job, progress, lines = found["job"], found["progress"], found["lines"]
     seen = [job.version, job.state, found["waiting"], found["ledger"], found["accepted"], found["undecided"]]
+    seen += [found["returned"]]
     seen += [progress and progress.updated_at, lines and lines[-1].id]
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 

@@ -138,7 +138,7 @@ def test_those_that_came_back_are_found(page, job):
     put(job, "bob", detail={"report": {"action": "failed"}})
 
     assert keys(page, job, state="returned") == ["bob"]
-    assert ">sent away</a>" in shown(page, job)
+    assert "sent away <strong>1</strong></a>" in shown(page, job)
     assert '<span class="item-state failed">seated, sent away</span>' in shown(page, job)
 
 
@@ -156,10 +156,51 @@ def test_all_that_fit_are_in_the_file_and_no_cell_is_a_formula(page, job, monkey
 
     whole, failed = table(page, job), table(page, job, state="failed")
 
-    assert whole[0] == ["guest", "state", "note", "ticket", "moved_at"]
-    assert failed[1:] == [["'=bob", "failed", "'+1 is wrong.", f"<{bob.id}-7>", "2026-11-28T12:30:00+00:00"]]
+    assert whole[0] == ["guest", "state", "note", "ticket", "moved_at", "sent_away_at", "sent_away_said"]
+    assert failed[1:] == [
+        ["'=bob", "failed", "'+1 is wrong.", f"<{bob.id}-7>", "2026-11-28T12:30:00+00:00", "", ""]
+    ]
     assert [line[0] for line in whole[1:]] == ["'=bob", *(item.key for item in others)]
-    assert whole[2][1:] == ["seated", "", f"<{others[0].id}-x>", ""]
+    assert whole[2][1:] == ["seated", "", f"<{others[0].id}-x>", "", "", ""]
+
+
+def test_the_file_says_when_one_came_back_and_what_was_said(page, job):
+    report = {"action": "failed", "status": "5.1.1", "words": "no such guest", "at": "2026-11-28T12:30:00"}
+    put(job, "ada", detail={"report": report})
+    put(job, "bob", detail={"report": {"at": "odd", "words": "=1+1"}})
+    put(job, "cyd", detail={"report": "odd"})
+
+    assert [line[-2:] for line in table(page, job)[1:]] == [
+        ["2026-11-28T12:30:00+00:00", "failed 5.1.1 no such guest"],
+        ["", "'=1+1"],
+        ["", ""],
+    ]
+
+
+def test_a_kind_of_which_nothing_comes_back_has_no_column_for_it(page, job, declare):
+    declare(Payload, name="test.form")
+    put(job, "ada")
+
+    assert table(page, job)[0][-1] == "moved_at"
+
+
+def test_the_jobs_page_counts_those_that_came_back(page, job):
+    for key in ("ada", "bob"):
+        put(job, key, detail={"report": {"action": "failed"}})
+    answer = page.get(f"/jobs/{job.id}")
+    before, seen = answer.content.decode(), answer.context["seen"]
+    Item.objects.filter(key="ada").update(detail=None)
+
+    after = page.get(f"/jobs/{job.id}/live", {"seen": seen}).content.decode()
+
+    assert f'href="/jobs/{job.id}/items?state=returned"><strong>2</strong> sent away</a>' in before
+    assert "<strong>1</strong> sent away</a>" in after
+
+
+def test_a_page_of_which_nothing_came_back_says_nothing_of_it(page, job):
+    put(job, "ada")
+
+    assert "sent away" not in page.get(f"/jobs/{job.id}").content.decode()
 
 
 @pytest.mark.parametrize("state", ["pending", "skipped"])
