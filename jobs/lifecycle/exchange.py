@@ -15,9 +15,10 @@ from jobs.attempt import Claimed, Outcome, Place
 from jobs.database import Database
 from jobs.lifecycle import claim, finish
 from jobs.lifecycle.claim import Asking, claimed
-from jobs.lifecycle.finish import is_plain, params_of
+from jobs.lifecycle.finish import is_plain
 from jobs.lifecycle.limits import look_again_soon
 from jobs.lifecycle.outcomes import as_recorded, tell
+from jobs.lifecycle.parameters import params_of
 from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
 from jobs.states import State
 

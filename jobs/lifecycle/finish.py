@@ -15,12 +15,11 @@ from uuid import UUID
 from jobs import artifacts, events, items, outbox, results
 from jobs.attempt import Outcome
 from jobs.database import Database
-from jobs.failpoints import reach
 from jobs.lifecycle.limits import look_again_soon
 from jobs.lifecycle.outcomes import as_recorded, ended_as, tell
+from jobs.lifecycle.parameters import params_of
 from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
 from jobs.states import State
-from jobs.text import storable
 
 GIVEN_UP = {State.FAILED, State.CANCELLED}
 # A cancellation that was asked for wins over another attempt, not over a success.
@@ -119,46 +118,3 @@ def record(sql: str, params: dict[str, Any], db: Database) -> dict[UUID, str]:
     """The one statement: job id → the state it is in now."""
     rows = again_on_deadlock(db, lambda: db.rows(sql, params))
     return {row[0]: row[1] for row in rows}
-
-
-def params_of(outcomes: Sequence[Outcome], holder: UUID, *, is_plain: bool) -> dict[str, Any]:
-    """The outcomes as SUCCEED takes them, or as FINISH does; asked for as it is about to run."""
-    reach("finish.before")
-    if not is_plain:
-        return {"holder": holder} | by_column(outcomes)
-    return {"holder": holder} | (by_id(outcomes) if len(outcomes) > 1 else of_one(outcomes[0]))
-
-
-def of_one(outcome: Outcome) -> dict[str, Any]:
-    """Of a plain success alone."""
-    return {"id": str(outcome.job), "attempt": outcome.attempt, "result": outcome.result}
-
-
-def by_id(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Of plain successes: objects by job id."""
-    ids = [str(o.job) for o in outcomes]
-    return {
-        "ids": "{" + ",".join(ids) + "}",
-        "attempts": as_object(ids, [o.attempt for o in outcomes]),
-        "results": as_object(ids, [o.result for o in outcomes]),
-    }
-
-
-def as_object(ids: list[str], values: Sequence[str | int | None]) -> str:
-    """A JSON object of what is JSON already; nothing for None."""
-    found = [f'"{id}":{value}' for id, value in zip(ids, values, strict=True) if value is not None]
-    return "{" + ",".join(found) + "}"
-
-
-def by_column(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Of all kinds of outcomes: an array for each column."""
-    return {
-        "count": len(outcomes),
-        "ids": [o.job for o in outcomes],
-        "attempts": [o.attempt for o in outcomes],
-        "states": [o.state.value for o in outcomes],
-        "codes": [o.code.value for o in outcomes],
-        "errors": [storable(o.error) for o in outcomes],
-        "results": [o.result for o in outcomes],
-        "delays": [o.delay.total_seconds() if o.delay is not None else None for o in outcomes],
-    }
