@@ -47,7 +47,7 @@ FINISH = Move(
 )
 
 
-def succeed(result: str, guard: str) -> Move:
+def succeed(these: str, *, attempt: str, result: str) -> Move:
     """What a plain success needs of it."""
     return Move(
         leaves={State.RUNNING},
@@ -55,7 +55,7 @@ def succeed(result: str, guard: str) -> Move:
         sets=f"""
             code = 'ok', error = '', result = {result}, ready = false, holder = NULL, lease = NULL,
             finished_at = clock_timestamp()""",
-        guard=f"job.holder = %(holder)s AND {guard}",
+        guard=f"{these} AND job.holder = %(holder)s AND job.attempt = {attempt}",
         returning="job.id, job.state",
     )
 
@@ -63,11 +63,12 @@ def succeed(result: str, guard: str) -> Move:
 # Rows are named by their ids, what belongs to each is looked up by its id: a planner that believes that
 # nothing runs would read the whole table, and all outcomes anew for each row.
 SUCCEED = succeed(
-    "%(results)s::jsonb -> job.id::text",
-    "job.id = ANY (%(ids)s::uuid[]) AND job.attempt = (%(attempts)s::jsonb ->> job.id::text)::int",
+    "job.id = ANY (%(ids)s::uuid[])",
+    attempt="(%(attempts)s::jsonb ->> job.id::text)::int",
+    result="%(results)s::jsonb -> job.id::text",
 )
 # One alone is named as itself: of an array the planner expects ten, finds that dear, and plans anew for each.
-SUCCEED_ONE = succeed("%(result)s::jsonb", "job.id = %(id)s::uuid AND job.attempt = %(attempt)s::int")
+SUCCEED_ONE = succeed("job.id = %(id)s::uuid", attempt="%(attempt)s::int", result="%(result)s::jsonb")
 MOST_RESULTS_CHARACTERS = 20_000_000
 """In one object: jsonb keeps no more than 256 MB in one."""
 

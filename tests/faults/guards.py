@@ -60,9 +60,8 @@ GUARDS = (
     Guard(
         "the fence of finish: attempt and holder", 2, "finish.before, the next attempt running",
         "jobs/lifecycle/finish.py",
-        " AND job.holder = %(holder)s\n"
-        '        AND job.attempt = (%(attempts)s::jsonb ->> job.id::text)::int"',
-        '"',
+        " AND job.holder = %(holder)s AND job.attempt = {attempt}",
+        "",
     ),
     Guard(
         "suspects are claimed alone", 4, "main, 10", "jobs/lifecycle/rescue.py",
@@ -178,8 +177,8 @@ GUARDS = (
     ),
     Guard(
         "the fence of finish: the holder", 21, "", "jobs/lifecycle/finish.py",
-        " AND job.holder = %(holder)s\n        AND job.attempt = (",
-        "\n        AND job.attempt = (",
+        " AND job.holder = %(holder)s AND job.attempt = {",
+        " AND job.attempt = {",
     ),
 )  # fmt: skip
 
