@@ -22,7 +22,7 @@ from jobs.pages.draft import Typed, keep_draft
 from jobs.pages.fields import moment
 from jobs.pages.form import form_class, payload_of, problems_beside, show_problems
 from jobs.pages.rows import is_empty
-from jobs.pages.uploads import keep_files, named_by
+from jobs.pages.uploads import keep_chosen, keep_files, named_by
 from jobs.registry import Kind
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Asking:
     form: forms.Form
     how: HowForm
     key: str
+    has_lost_files: bool = False
+    """Whether files that came with it have to be chosen again."""
 
     @classmethod
     def read(cls, request: HttpRequest, kind: Kind, typed: Typed | None = None) -> Asking:
@@ -129,7 +131,7 @@ class Asking:
     def submit(self, owner: User, *, scope: str, door: str) -> Submitted | None:
         """The job that was asked for; None if it was refused, with every problem shown at its field.
 
-        Uploads and job are one transaction: a refused form leaves nothing behind.
+        Uploads and job are one transaction: a refused form leaves neither; `refuse` keeps its files.
         """
         try:
             with transaction.atomic():
@@ -153,6 +155,10 @@ class Asking:
         except Refusal as error:
             show_problems(self.form, [Problem((), str(error))])
         return None
+
+    def refuse(self, owner: User | None) -> None:
+        """Keep the files of a form that was refused, for their owner; without one, say that they are not."""
+        self.has_lost_files = not keep_chosen(self.form, owner)
 
     @property
     def typed(self) -> Typed:

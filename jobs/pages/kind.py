@@ -35,6 +35,8 @@ def kind_page(request: HttpRequest, name: str) -> HttpResponse:
             if submitted.replayed:
                 messages.info(request, "You had sent this already: here is its job.", fail_silently=True)
             return redirect("job", submitted.id)
+    if request.method == "POST":
+        asking.refuse(request.user)  # type: ignore[arg-type]
     return page(
         request,
         "kind.html",

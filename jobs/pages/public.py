@@ -47,12 +47,15 @@ def public_kind(request: HttpRequest, name: str) -> HttpResponse:
             take("public", address_of(request), limit=conf().public_per_hour, seconds=HOUR)
         except Busy as busy:
             show_problems(asking.form, [Problem((), str(busy))])
+            asking.refuse(None)
             response = page(request, "public.html", {"asking": asking}, status=429)
             response["Retry-After"] = str(busy.retry_after_seconds)
             return response
         submitted = asking.submit(service_user(OWNER), scope=f"public:{kind.name}", door="public")
         if submitted:
             return redirect("thanks", make_token(submitted.id))
+    if request.method == "POST":
+        asking.refuse(None)
     return page(request, "public.html", {"asking": asking}, status=status)
 
 

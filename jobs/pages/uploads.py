@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
-from jobs.artifacts import ArtifactField
+from jobs.artifacts import ArtifactField, store_upload
 from jobs.conf import conf
+from jobs.errors import BadUpload
 from jobs.models import Artifact
 from jobs.text import is_id
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 KEPT, DROPPED = "kept", "dropped"
 """What is added to a field's name: the ids of files that are there already, and of those to do without."""
@@ -26,6 +32,10 @@ class KeptFiles(forms.FileInput):
     template_name = "millrace/fields/files.html"
     owner: int | None = None
     kept: Sequence[Artifact] = ()
+    added: Sequence[Artifact] = ()
+    """Those that came with a form that was refused, and need not be chosen again."""
+    is_lost = False
+    """Whether a file came with a refused form and has to be chosen again."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         chosen = super().value_from_datadict(data, files, name)
@@ -48,7 +58,8 @@ class KeptFiles(forms.FileInput):
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, attrs)
         return context | {
-            "kept": self.kept,
+            "kept": [*self.kept, *self.added],
+            "is_lost": self.is_lost,
             "kept_name": f"{name}-{KEPT}",
             "dropped_name": f"{name}-{DROPPED}",
             "may_drop": self.allow_multiple_selected or not self.is_required,
@@ -99,6 +110,39 @@ def keep_files(form: forms.Form, owner: int | None) -> None:
     for field in form.fields.values():
         if isinstance(field.widget, KeptFiles):
             field.widget.owner = owner
+
+
+def keep_chosen(form: forms.Form, owner: User | None) -> bool:
+    """Keep the files that came with a form that was refused, so that it is not sent without them.
+
+    False if one has to be chosen again: who has no account leaves nothing behind. What cannot be accepted is
+    said at its field.
+    """
+    is_kept = True
+    for name in form.files:
+        field = form.fields.get(name)
+        if field is None:
+            continue
+        if owner is None or not isinstance(field, UploadField):
+            field.widget.is_lost = True
+            is_kept = False
+            continue
+        added = []
+        for file in chosen_by(form, name, field):
+            try:
+                with transaction.atomic():
+                    added.append(store_upload(file, name=file.name or name, owner=owner, field=field.file))
+            except BadUpload as error:
+                if str(error) not in form.errors.get(name, []):
+                    form.add_error(name, str(error))
+        field.widget.added = added
+    return is_kept
+
+
+def chosen_by(form: forms.Form, name: str, field: UploadField) -> list[UploadedFile[Any]]:
+    """The files that a browser sent for that field."""
+    files: list[Any] = form.files.getlist(name)
+    return files if field.widget.allow_multiple_selected else files[-1:]
 
 
 def named_by(form: forms.Form, payload: Any) -> dict[str, list[str]]:

@@ -11,9 +11,10 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
+from django.test import Client
 from pydantic import AfterValidator, BaseModel, Field
 
-from jobs.artifacts import ArtifactField
+from jobs.artifacts import ArtifactField, ArtifactId
 from jobs.limit import Limit, Rate
 from jobs.models import Artifact, ArtifactUse, Job
 from tests.factories import give
@@ -124,7 +125,7 @@ def test_everything_wrong_is_shown_in_one_round(office, declare):
     assert "Is odd" in errors_at(refused, "number") and "100" in errors_at(refused, "how-priority")
     assert "Is odd" in errors_at(without_file, "number") and "required" in errors_at(without_file, "source")
     assert "Is odd" in errors_at(bad_file, "number") and errors_at(bad_file, "source")
-    assert not Job.objects.exists() and not Artifact.objects.exists()
+    assert not Job.objects.exists() and Artifact.objects.get().name == "a.png", "the good one is kept"
 
 
 def test_limits_are_told_beside_the_form(page, declare):
@@ -172,7 +173,8 @@ def test_the_same_key_with_other_values_is_refused_and_the_next_try_is_a_new_job
     refused = page.post(URL, {"source": picture(), "how-key": key} | changed)
 
     assert refused.status_code == 422 and "sent before with other values" in refused.content.decode()
-    assert Job.objects.count() == Artifact.objects.count() == 1
+    assert Job.objects.count() == ArtifactUse.objects.count() == 1
+    assert kept_in(refused.content.decode(), "source"), "it need not be chosen again"
     assert key_in(refused) != key
 
 
@@ -332,3 +334,68 @@ def test_what_is_seldom_filled_in_stands_behind_a_fold_that_opens_for_its_errors
     assert 'name="word"' not in fold[0]
     assert re.search(r'<details class="fold" open>\s*<summary>More choices</summary>', opened)
     assert page.post(URL, {"word": "x", "number": "4"}).headers["Location"].startswith("/jobs/")
+
+
+class Letter(BaseModel):
+    number: Annotated[int, AfterValidator(even)] = Field(ge=0)
+    photos: list[Annotated[UUID, ArtifactField(accept=("image/png",))]] = []
+    note: ArtifactId | None = None
+
+
+def kept_in(text: str, name: str) -> list[str]:
+    return re.findall(rf'name="{name}-kept" value="([^"]+)"', text)
+
+
+@pytest.mark.parametrize("number", ["x", "3"], ids=["a-box-is-wrong", "the-payload-is-wrong"])
+def test_files_of_a_refused_form_need_not_be_chosen_again(page, declare, submitter, number):
+    """The mended form went out without them, and nothing said so."""
+    declare(Letter)
+    files = {"photos": [picture("a.png"), picture("b.png")], "note": picture("n.txt", b"words")}
+
+    refused = page.post(URL, {"number": number, **files})
+    shown = refused.content.decode()
+    photos, note = kept_in(shown, "photos"), kept_in(shown, "note")
+    page.post(URL, {"number": "4", "photos-kept": photos, "note-kept": note})
+
+    assert refused.status_code == 422
+    assert "have to be chosen again" not in shown and "was not kept" not in shown
+    assert [name in shown for name in ("a.png", "b.png", "n.txt")] == [True] * 3
+    payload = Job.objects.get().payload
+    assert (payload["photos"], [payload["note"]]) == (photos, note)
+    assert {str(file.id) for file in Artifact.objects.filter(owner=submitter)} == {*photos, *note}
+
+
+def test_a_form_that_is_refused_twice_has_each_file_once(page, declare):
+    declare(Letter)
+    once = page.post(URL, {"number": "x", "photos": picture("a.png"), "note": picture("n.txt", b"words")})
+    before = once.content.decode()
+    kept = {f"{name}-kept": kept_in(before, name) for name in ("photos", "note")}
+
+    text = page.post(
+        URL, {"number": "x", "photos": picture("b.png"), "note": picture("m.txt", b"more"), **kept}
+    )
+    text = text.content.decode()
+
+    assert re.findall(r"<strong>([abmn]\.\w+)</strong>", text) == ["a.png", "b.png", "m.txt"]
+    assert kept_in(text, "photos")[:1] == kept["photos-kept"]
+
+
+def test_a_file_that_cannot_be_accepted_is_said_at_once_and_not_kept(page, declare):
+    declare(Letter)
+
+    for number in ("x", "4"):
+        text = page.post(URL, {"number": number, "photos": picture("a.png", b"no picture")}).content.decode()
+
+        assert text.count("Accepted: image/png.") == 1
+        assert kept_in(text, "photos") == []
+    assert not Artifact.objects.exists()
+
+
+def test_who_has_no_account_is_told_which_file_was_not_kept(declare):
+    declare(Letter, name="test.open", public=True)
+
+    text = Client().post("/p/test.open", {"number": "x", "note": picture("n.txt", b"words")}).content.decode()
+
+    assert text.count("The file was not kept: choose it again, or send the form without it.") == 1
+    assert "Files have to be chosen again." in text
+    assert not Artifact.objects.exists()
