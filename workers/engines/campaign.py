@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
@@ -13,8 +13,8 @@ from jobs.mail.unsubscribe import VARIABLE, page_to_unsubscribe
 from jobs.registry import Declared
 from jobs.review import Line, Mark, OpenFile, Sample, Seen
 from workers.engines.enclosures import show
-from workers.engines.recipients import BadList, BadRow, Charset, Row, read, read_on, texts
-from workers.engines.wording import Unfilled, Wording, letter
+from workers.engines.recipients import MOST_NAMES, BadList, BadRow, Charset, Row, read, read_on, texts
+from workers.engines.wording import Names, Unfilled, Wording, letter
 
 KIND = "email.campaign"
 NOT_SEEN = Seen()
@@ -55,6 +55,7 @@ class Asked(Protocol):
 def rows(payload: Asked, open_file: OpenFile) -> Iterator[Row | BadRow]:
     """Everybody, in order, and every row that is nobody; raises BadPayload for a list that cannot be read.
 
+    At its end it is raised too, if the text uses a name that no line had: then the text is to be mended.
     Those whom the payload itself names are good: it was refused otherwise.
     """
     if payload.file is None:
@@ -68,14 +69,30 @@ def rows(payload: Asked, open_file: OpenFile) -> Iterator[Row | BadRow]:
 
     ours = shown_link() if payload.wording.names_unsubscribing else {}
 
-    def check(row: Row) -> str:
-        return payload.wording.objection(known(row) | ours, row.language)
+    names = Names(payload.wording)
+    columns: Collection[str] = ()
+    but = "and the list has no such column"
+    end: BadRow | None = None
+
+    def check(row: Row, met: Collection[str]) -> str:
+        nonlocal columns
+        columns = met
+        return names.objection(known(row) | ours, row.language)
 
     try:
         with open_file(payload.file) as file:
-            yield from read(file, charset=payload.charset, most=conf().campaign_recipients, check=check)
+            for row in read(file, charset=payload.charset, most=conf().campaign_recipients, check=check):
+                if isinstance(row, BadRow) and row.is_end:
+                    end = row
+                    but = f"and no line before {row.line:,} has such a column"
+                else:
+                    yield row
     except BadList as error:
         raise BadPayload(KIND, [Problem(("file",), str(error))]) from None
+    if len(columns) < MOST_NAMES and (problems := list(names.problems(columns, but=but))):
+        raise BadPayload(KIND, problems)
+    if end is not None:
+        yield end
 
 
 def entries(payload: Asked, open_file: OpenFile) -> Iterator[Declared]:

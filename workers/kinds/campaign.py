@@ -26,7 +26,7 @@ from workers.engines.campaign import CampaignReview, entries
 from workers.engines.enclosures import AttachedFile, Enclosures, ShownFile, Where, enclosure_problems
 from workers.engines.mailed import TO_EACH, own_message_id
 from workers.engines.recipients import Charset
-from workers.engines.wording import BadWording, Unfilled, Variant, Wording
+from workers.engines.wording import BadWording, Names, Unfilled, Variant, Wording
 from workers.engines.wording.places import shown
 
 if TYPE_CHECKING:
@@ -201,11 +201,15 @@ class Payload(BaseModel, extra="forbid"):
                 shown(source, field="html")
         except BadWording as error:
             raise ValueError(str(error)) from None
+        names = Names(wording)
         wrong = [
             f"{each.to}: it {why}"
             for each in self.recipients
-            if (why := wording.objection(each.known, str(each.known.get("language", ""))))
+            if (why := names.objection(each.known, str(each.known.get("language", ""))))
         ]
+        columns = {name for each in self.recipients for name in each.known} if wrong else ()
+        if unknown := list(names.problems(columns, but="and no recipient has a value of that name")):
+            raise ValueError("; ".join(problem.why for problem in unknown))
         if wrong:
             more = f"; and {len(wrong) - PROBLEMS} more" if len(wrong) > PROBLEMS else ""
             raise ValueError("; ".join(wrong[:PROBLEMS]) + more)

@@ -188,6 +188,6 @@ def test_a_list_has_no_more_recipients_than_allowed() -> None:
 def test_what_a_check_objects_to_makes_a_bad_row() -> None:
     content = lines("email,city", "a@b.org,Bonn", "c@b.org,").encode()
 
-    found = list(read(BytesIO(content), check=lambda row: "" if "city" in row.values else "has no city"))
+    found = list(read(BytesIO(content), check=lambda row, _: "" if "city" in row.values else "has no city"))
 
     assert [str(row) for row in found[1:]] == ["line 3: has no city"]

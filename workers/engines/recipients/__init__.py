@@ -8,28 +8,34 @@ A list that cannot be read on raises BadList. Nothing is guessed, and nothing is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import IO, Any, Protocol
 
 from workers.engines.recipients.charset import Charset, Lines
-from workers.engines.recipients.objects import Array, ObjectLines
+from workers.engines.recipients.objects import MOST_NAMES, Array, ObjectLines
 from workers.engines.recipients.row import At, BadList, BadRow, Row
 from workers.engines.recipients.table import Table
 from workers.engines.recipients.twins import Twins
 
-__all__ = ["MOST_BAD", "BadList", "BadRow", "Charset", "Row", "read", "read_on", "texts"]
+__all__ = ["MOST_BAD", "MOST_NAMES", "BadList", "BadRow", "Charset", "Row", "read", "read_on", "texts"]
 
 MARKED = 1_000
 """Every so many recipients a row says where reading could go on."""
 MOST_BAD = 10_000
 """Behind so many bad rows nothing is read. Pages remember no more of them by their place."""
 NOT_READ = f"is not read, nor is what follows: {MOST_BAD:,} lines before it are bad, so mend them first"
-Check = Callable[[Row], str]
-"""Why a row cannot be mailed to, in words that follow `line 7: `; empty if it can."""
+Check = Callable[[Row, Collection[str]], str]
+"""Why a row cannot be mailed to, in words that follow `line 7: `; empty if it can.
+
+It is given the columns too: of a table all, else those that were met, in a set that goes on growing.
+"""
 
 
 class Reader(Protocol):
     """The rows of a list of one shape."""
+
+    columns: set[str]
+    """What its columns are called; of a list without a heading those that were met so far."""
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Every row, or those behind the place that was gone to."""
@@ -58,7 +64,7 @@ def read(
         reader = reader_of(lines)
         for row in reader.rows():
             if isinstance(row, Row):
-                row = judged(row, twins, check)
+                row = judged(row, reader.columns, twins, check)
             if isinstance(row, BadRow):
                 bad += 1
                 if bad > MOST_BAD:
@@ -116,9 +122,9 @@ def reader_of(lines: Lines) -> Reader:
     return ObjectLines(lines, first) if first.lstrip().startswith("{") else Table(lines, first)
 
 
-def judged(row: Row, twins: Twins, check: Check | None) -> Row | BadRow:
+def judged(row: Row, columns: set[str], twins: Twins, check: Check | None) -> Row | BadRow:
     """The row, unless somebody was there before, or cannot be mailed to."""
-    if why := check(row) if check else "":
+    if why := check(row, columns) if check else "":
         return BadRow(row.line, row.address, why)
     if before := twins.line_of(row.address, row.line):
         return BadRow(row.line, row.address, f"is a duplicate of line {before}")

@@ -13,6 +13,8 @@ from workers.engines.recipients.row import SHOWN_CHARACTERS, At, BadList, BadRow
 
 PIECE_CHARACTERS = 64 * 1024
 OBJECT_CHARACTERS = 100_000
+MOST_NAMES = 10_000
+"""So many different names are remembered, or a few more; a list may have a million."""
 NOWHERE = (-1, 0)
 BLANK = re.compile(r"[ \t\r\n]*")
 
@@ -29,13 +31,14 @@ class ObjectLines:
     """The rows of a list with an object to a line, of which the first is given."""
 
     def __init__(self, lines: Lines, first: str) -> None:
+        self.columns: set[str] = set()
         self._lines = lines
         self._text = first
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Every object, by its line."""
         for number, found in self._found():
-            yield found if isinstance(found, BadRow) else row_of(number, found)
+            yield found if isinstance(found, BadRow) else row_of(number, found, self.columns)
 
     def texts(self) -> Iterator[str]:
         """Of every object, who it is."""
@@ -72,6 +75,7 @@ class Array:
     """The rows of an array of objects; `text` is what was read of it already."""
 
     def __init__(self, lines: Lines, text: str) -> None:
+        self.columns: set[str] = set()
         self._lines = lines
         self._text = text
         self._place = 0
@@ -82,7 +86,7 @@ class Array:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Every object in it; raises BadList where it stops being JSON."""
-        return (row_of(line, found) for line, found in self._found())
+        return (row_of(line, found, self.columns) for line, found in self._found())
 
     def texts(self) -> Iterator[str]:
         """Of every object, who it is."""
@@ -171,8 +175,8 @@ class Array:
         return bool(piece)
 
 
-def row_of(line: int, found: Any) -> Row | BadRow:
-    """An object as a recipient."""
+def row_of(line: int, found: Any, columns: set[str]) -> Row | BadRow:
+    """An object as a recipient; what it has is added to the columns."""
     if not isinstance(found, dict):
         return BadRow(line, str(found)[:SHOWN_CHARACTERS], 'is no object like {"email": "ada@example.org"}')
     named: dict[str, Any] = {}
@@ -185,6 +189,8 @@ def row_of(line: int, found: Any) -> Row | BadRow:
         if name in named:
             return BadRow(line, str(found.get("email", ""))[:SHOWN_CHARACTERS], f"says {name} twice")
         named[name] = value
+    if len(columns) < MOST_NAMES:
+        columns.update(named)
     return understand(line, named)
 
 

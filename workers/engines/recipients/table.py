@@ -19,6 +19,7 @@ class Table:
     def __init__(self, lines: Lines, first: str) -> None:
         self._lines = lines
         self._delimiter, self._names = choose([first, *rest_of_header(lines, first)])
+        self.columns = set(filter(None, self._names))
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Every row, by the line it begins in."""

@@ -8,7 +8,8 @@ letter(variant)                   # a Letter, once for all; variant.values(…) 
 
 from workers.engines.wording.letters import letter
 from workers.engines.wording.limits import BadWording, Missing, TooMuch, Unfilled
+from workers.engines.wording.names import Names
 from workers.engines.wording.part import Part
 from workers.engines.wording.variants import Variant, Wording
 
-__all__ = ["BadWording", "Missing", "Part", "TooMuch", "Unfilled", "Variant", "Wording", "letter"]
+__all__ = ["BadWording", "Missing", "Names", "Part", "TooMuch", "Unfilled", "Variant", "Wording", "letter"]

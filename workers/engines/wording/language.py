@@ -110,6 +110,8 @@ class SmallParser(Parser):
         super().__init__(*args)
         self.names: set[str] = set()
         """What is looked up, by the first of each path."""
+        self.arguments: set[tuple[str, ...]] = set()
+        """What filters are given."""
 
     def parse(self, parse_until: Any = None) -> NodeList:
         self.depth += 1
@@ -126,6 +128,7 @@ class SmallParser(Parser):
             raise TemplateSyntaxError(f"there are more than {EXPRESSIONS:,} variables")
         expression = Expression(token, self)
         self.names |= expression.names
+        self.arguments |= expression.arguments
         return expression
 
     def find_filter(self, filter_name: str) -> Any:
@@ -141,10 +144,11 @@ class SmallParser(Parser):
 
 
 class Parsed(NamedTuple):
-    """A text as it was understood: its nodes, and the names that are looked up in it."""
+    """A text as it was understood: its nodes, what is looked up in it, and what filters are given."""
 
     nodes: list[Node]
     names: frozenset[str]
+    arguments: frozenset[tuple[str, ...]]
 
 
 def parse(source: str, *, field: str) -> Parsed:
@@ -156,7 +160,8 @@ def parse(source: str, *, field: str) -> Parsed:
         check_closed(token, field)
     parser = SmallParser(tokens, {}, [register], None)
     try:
-        return Parsed(list(parser.parse()), frozenset(parser.names))
+        nodes = list(parser.parse())
+        return Parsed(nodes, frozenset(parser.names), frozenset(parser.arguments))
     except TemplateSyntaxError as error:
         raise BadWording(field, in_words(error), line_of(error)) from None
     except (ValueError, TypeError, IndexError, KeyError, RecursionError) as error:

@@ -50,7 +50,7 @@ class Part:
         self._may_link = False
         """Whether what Django renders could be a link, or a part of one, so that the whole is looked at."""
         self.pattern = self._escaped(pieces, source) if is_html else Pattern(tuple(pieces))
-        self._needs = self._needed()
+        self._needs = self._needed() | parsed.arguments
         self._must_try = any(node.get_nodes_by_type(ForNode) for node in self._blocks.values())
         """Whether no look at the values alone can tell if the text can be written."""
         self._weight = ESCAPED * sum(
@@ -61,6 +61,14 @@ class Part:
     def blocks(self) -> set[str]:
         """The names of the holes that are more than a variable."""
         return set(self._blocks)
+
+    @property
+    def own_names(self) -> set[str]:
+        """Names that it gives itself, in its loops."""
+        loops: list[Any] = [
+            loop for node in self._blocks.values() for loop in node.get_nodes_by_type(ForNode)
+        ]
+        return {"forloop"}.union(*(loop.loopvars for loop in loops))
 
     @property
     def always(self) -> set[str]:

@@ -80,9 +80,13 @@ class Expression(FilterExpression):
     @property
     def names(self) -> set[str]:
         """What it looks up, arguments of filters too, by the first of each path."""
+        return {path[0] for path in (self.path, *self.arguments) if path}
+
+    @property
+    def arguments(self) -> set[tuple[str, ...]]:
+        """What its filters are given: there is no default for that."""
         given = [one for _, args in self.filters for is_variable, one in args if is_variable]
-        looked_up = [*([self.var] if self.is_var else []), *given]
-        return {each.lookups[0] for each in looked_up if each.lookups}
+        return {each.lookups for each in given if each.lookups}
 
     @property
     def has_default(self) -> bool:

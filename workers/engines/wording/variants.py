@@ -10,7 +10,7 @@ from jobs.mail.unsubscribe import VARIABLE
 from workers.engines.mail import pattern
 from workers.engines.mail.pattern import Pattern
 from workers.engines.mail.writable import Unwritable
-from workers.engines.wording.limits import BadWording, Missing, Unfilled
+from workers.engines.wording.limits import BadWording, Missing
 from workers.engines.wording.part import Part, Values
 
 
@@ -52,6 +52,25 @@ class Variant:
             raise BadWording(self._named("link"), f"{VARIABLE} belongs into the text or the HTML")
         return found
 
+    @cached_property
+    def names(self) -> dict[str, set[str]]:
+        """What is looked up in each of its texts, by the first of each path."""
+        found = {field: set(part.names) for field, part in self.parts.items()}
+        return found | ({"link": self.link_pattern.variables} if self.link_pattern else {})
+
+    @cached_property
+    def always(self) -> set[str]:
+        """What it needs for everybody, whatever the values are."""
+        return set().union(
+            *(part.always for part in self.parts.values()),
+            self.link_pattern.required if self.link_pattern else (),
+        )
+
+    @cached_property
+    def own_names(self) -> set[str]:
+        """Names that its texts give themselves."""
+        return set().union(*(part.own_names for part in self.parts.values()))
+
     @property
     def names_unsubscribing(self) -> bool:
         """Whether its texts say themselves where a reader leaves the list."""
@@ -91,7 +110,7 @@ class Wording:
         self.variants = {plain(variant.language): variant for variant in variants}
         if not variants or len(self.variants) < len(variants):
             raise BadWording("languages", "name each one once, and at least one")
-        self._first = variants[0]
+        self.first = variants[0]
         for variant in variants:
             _ = variant.parts, variant.link_pattern  # what cannot be understood is refused now
 
@@ -107,19 +126,11 @@ class Wording:
             if asked in self.variants:
                 return self.variants[asked]
             asked = asked.rpartition("-")[0]
-        return self._first
+        return self.first
 
     def check(self, values: Values, language: str) -> None:
         """Raises Unfilled if the mail could not be written for this recipient."""
         self.choose(language).check(values)
-
-    def objection(self, values: Values, language: str) -> str:
-        """Why the mail could not be written for this recipient; empty if it could."""
-        try:
-            self.check(values, language)
-        except Unfilled as error:
-            return error.why
-        return ""
 
 
 def plain(language: str) -> str:
