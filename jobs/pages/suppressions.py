@@ -10,11 +10,11 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs.download import download
 from jobs.errors import BadCursor, NotAllowed
@@ -51,6 +51,13 @@ SOURCES = {
     "api": "by a program",
     "file": "from a file",
 }
+ASKED_BACK = {
+    Suppressed.UNSUBSCRIBED: "They asked to get no more of this mail. Unless they have asked for it anew,"
+    " to write to them all the same costs trust, and in many countries it is against the law.",
+    Suppressed.COMPLAINED: "They reported this mail as spam. After a few more of these reports mail providers"
+    " take no mail from this installation, whoever it is for.",
+}
+"""What a person said themselves is lifted by none by one click."""
 SPANS = {"": "for good", "7": "for a week", "30": "for 30 days", "365": "for a year"}
 GONE = "That page belongs to another search. Here are the newest that fit."
 
@@ -138,12 +145,20 @@ def take_file(request: HttpRequest) -> HttpResponse:
     return answer(request, AddForm(), FileForm(), sheet=sheet, status=422)
 
 
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def suppression_lift(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Let mail go there again."""
+    """Let mail go there again; where somebody had asked for none, ask back first (GET)."""
     must_submit(request)
     found = find_suppression(request.user, id)
+    reason = Suppressed(found.reason)
+    risk = ASKED_BACK.get(reason, "")
+    if request.method != "POST":
+        context = {"section": "suppressions", "found": found, "said": REASONS[reason], "risk": risk}
+        return page(request, "suppression_lift.html", context) if risk else HttpResponseNotAllowed(["POST"])
+    if risk and "sure" not in request.POST:
+        return redirect("suppression-lift", id)
     lift(found.owner_id, [found.address])
     messages.success(request, f"Mail may go to {found.address} again.", fail_silently=True)
     return redirect("suppressions")
@@ -172,7 +187,13 @@ def answer(
         "query": urlencode(asked),
         "reasons": list(REASONS.items()),
         "lines": [
-            (row, REASONS[Suppressed(row.reason)], SOURCES.get(row.source, row.source)) for row in shown.rows
+            (
+                row,
+                REASONS[Suppressed(row.reason)],
+                SOURCES.get(row.source, row.source),
+                Suppressed(row.reason) in ASKED_BACK,
+            )
+            for row in shown.rows
         ],
         "shown": shown,
         "notice": notice,

@@ -56,12 +56,42 @@ def test_what_is_no_address_is_named_and_nothing_is_added(page: Client) -> None:
 
 
 def test_lifting_lets_mail_go_there_again(page: Client, submitter: User) -> None:
-    row = put(submitter, ADA, "complained")
+    row = put(submitter, ADA, "bounced")
 
     answer = page.post(f"/suppressions/{row.id}/lift", follow=True)
 
     assert f"Mail may go to {ADA} again." in text_of(answer)
     assert look_up(submitter.pk, [ADA]) == {}
+
+
+@pytest.mark.parametrize("reason", ["unsubscribed", "complained"])
+def test_what_a_person_said_is_not_lifted_by_one_click(page: Client, submitter: User, reason: str) -> None:
+    row = put(submitter, ADA, reason)
+
+    asked = page.post(f"/suppressions/{row.id}/lift", follow=True)
+    before = look_up(submitter.pk, [ADA])
+    page.post(f"/suppressions/{row.id}/lift", {"sure": "1"})
+
+    assert f"Mail {ADA} again?" in text_of(asked)
+    assert 'name="sure"' in text_of(asked)
+    assert before == {ADA: reason}
+    assert look_up(submitter.pk, [ADA]) == {}
+
+
+def test_lift_leads_to_the_question_only_where_one_is_asked(page: Client, submitter: User) -> None:
+    asked, other = put(submitter, ADA, "unsubscribed"), put(submitter, BOB, "bounced")
+
+    shown = text_of(page.get("/suppressions"))
+
+    assert f'href="/suppressions/{asked.id}/lift"' in shown
+    assert f'action="/suppressions/{other.id}/lift"' in shown
+    assert page.get(f"/suppressions/{other.id}/lift").status_code == 405
+
+
+def test_nobody_is_asked_about_anothers(page: Client, charlie: User) -> None:
+    row = put(charlie, ADA, "complained")
+
+    assert page.get(f"/suppressions/{row.id}/lift").status_code == 404
 
 
 def test_each_sees_their_own_and_operators_all(
@@ -130,16 +160,16 @@ def test_pages_neither_repeat_nor_hide_any(
         put(submitter, f"person{number}@example.org")
 
     first = page.get("/suppressions")
-    seen = [row.address for row, _, _ in first.context["lines"]]
+    seen = [row.address for row, *_ in first.context["lines"]]
     shown = first.context["shown"]
     while shown.older:
         answer = page.get("/suppressions", {"page": shown.older})
-        seen += [row.address for row, _, _ in answer.context["lines"]]
+        seen += [row.address for row, *_ in answer.context["lines"]]
         shown = answer.context["shown"]
 
     assert seen == [f"person{number}@example.org" for number in (4, 3, 2, 1, 0)]
     back = page.get("/suppressions", {"page": shown.newer})
-    assert [row.address for row, _, _ in back.context["lines"]] == seen[2:4]
+    assert [row.address for row, *_ in back.context["lines"]] == seen[2:4]
     other = text_of(page.get("/suppressions", {"page": first.context["shown"].older, "text": "person"}))
     assert "That page belongs to another search" in other
 
