@@ -30,6 +30,7 @@ DIFFERS = [
     (rb"1\.[0-9a-f]{32}(?=@)", b"1..."),
     (rb"=_[0-9a-f]{24}", b"=_..."),
     (rb"List-Unsubscribe: .*", b"List-Unsubscribe: ..."),
+    (rb"(?<=/unsubscribe/)(?:[\w:-]|=\r\n)+", b"..."),
 ]
 LINES = 5
 

@@ -57,7 +57,7 @@ def test_the_layout_shows_each_reader_their_own_link(kind: Kind, mill: ScriptedS
     assert [open_link(link.removeprefix(BEGINS)).address for link, _, _ in found] == [to(0), to(1)]
     for link, text, html in found:
         assert text.endswith(f"\nUnsubscribe: {link}\n")
-        assert f'<a href="{link}" style="' in html
+        assert f'<a href="{link}"' in html
 
 
 def test_the_link_that_is_shown_takes_its_reader_off_the_list(
