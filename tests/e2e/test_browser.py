@@ -1,13 +1,14 @@
 """What only a browser can tell: clicks, live parts, the strict policy at work, phones, no script at all."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from jobs.models import Job, LogLine, Progress
-from tests.e2e.conftest import PASSWORD
+from tests.e2e.conftest import PASSWORD, person
 from tests.factories import make_artifact, make_job
 
 PATHS = (
@@ -226,6 +227,23 @@ def test_name_and_sign_out_stand_beside_the_brand_at_every_width(visit, operator
 
     assert page.locator(".nav a").count() == 8
     assert me["y"] < brand["y"] + brand["height"] and me["x"] + me["width"] <= width
+
+
+@pytest.mark.parametrize("name", ["operator", "a.very.long.name.of.an.operator@mill.example.org"])
+@pytest.mark.parametrize("width", [1220, 1280, 1920])
+def test_the_head_is_one_row_for_an_operator_on_a_desk(visit, settings, transactional_db, width, name):
+    """The name and the way out had a row of their own at 1280 pixels."""
+    settings.FLOWER_URL = "http://127.0.0.1:1"
+    page = visit(person(name, "operate_job", is_staff=True, is_superuser=True), width=width).page
+    page.goto("/jobs")
+    shown = [".brand", ".nav a:last-child", ".name", ".me form button"]
+
+    boxes = [page.locator(one).bounding_box() for one in shown]
+
+    assert page.locator(".nav a").count() == 8
+    assert page.locator(".top-in").bounding_box()["height"] < 70
+    assert all(one["x"] + one["width"] <= next["x"] for one, next in pairwise(boxes))
+    assert page.evaluate(WIDTH) <= 0
 
 
 def test_the_admin_runs_under_the_strict_policy(visit, operator):
