@@ -10,10 +10,13 @@ from jobs.registry import Kind
 from jobs.text import MANAGE
 
 
-def command_of(kind: Kind) -> str:
-    """`manage.py submit` with the example's files by `--file FIELD=NAME` and the rest as one `--payload`."""
+def command_of(kind: Kind, owner: str) -> str:
+    """`manage.py submit` with the example's files by `--file FIELD=NAME` and the rest as one `--payload`.
+
+    Without an owner it would be the service user's job, whom nobody has told who gets no mail.
+    """
     fields = files_of(kind)
-    parts = [f"{MANAGE} submit {kind.name}"]
+    parts = [f"{MANAGE} submit {kind.name} {shlex.quote(f'--owner={owner}')}"]
     for name, value in kind.example.items():
         if name in fields:
             files = value if isinstance(value, list) else [value]

@@ -40,7 +40,7 @@ def kind_page(request: HttpRequest, name: str) -> HttpResponse:
     return page(
         request,
         "kind.html",
-        {"asking": asking, "section": "catalogue", "command": command_of(kind)},
+        {"asking": asking, "section": "catalogue", "command": command_of(kind, request.user.get_username())},
         status=422 if request.method == "POST" else 200,
     )
 

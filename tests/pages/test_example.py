@@ -40,7 +40,7 @@ def submit(shown: str) -> None:
     ManagementUtility(arguments[1:]).execute()
 
 
-def test_the_command_on_the_page_submits_the_example(page, declare, tmp_path, monkeypatch):
+def test_the_command_on_the_page_submits_the_example(page, declare, tmp_path, monkeypatch, alice):
     monkeypatch.chdir(tmp_path)
     for name in ("a file.txt", "b=c.txt", "d.txt"):
         (tmp_path / name).write_text(name)
@@ -54,14 +54,15 @@ def test_the_command_on_the_page_submits_the_example(page, declare, tmp_path, mo
     submit(html.unescape(shown[1]))
 
     job = Job.objects.get()
+    assert job.owner == alice, "it is the job of who reads the page"
     names = [Artifact.objects.get(id=id).name for id in (job.payload["source"], *job.payload["more"])]
     assert names == ["a file.txt", "b=c.txt", "d.txt"]
     assert (job.payload["words"], job.payload["option"]) == (words, {"n": 1})
 
 
-def test_every_listed_kinds_command_works(monkeypatch):
+def test_every_listed_kinds_command_works(monkeypatch, alice):
     for kind in KINDS.listed():
         if kind.examples.is_dir():
             monkeypatch.chdir(kind.examples)
-        submit(command_of(kind))
-        assert Job.objects.filter(kind=kind.name).exists(), kind.name
+        submit(command_of(kind, alice.get_username()))
+        assert Job.objects.filter(kind=kind.name, owner=alice).exists(), kind.name
