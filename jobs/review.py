@@ -109,6 +109,9 @@ class Review(Protocol):
     def warnings(self, payload: Any) -> Iterable[str]:
         """What somebody should know before it is sent, and may do all the same."""
 
+    def left_out(self, payload: Any, owner: int, shown: Sequence[str]) -> int:
+        """How many of these good lines would get nothing now, sent as this owner's (a user's id)."""
+
     def alone(self, payload: Any) -> str:
         """The one address to which it goes instead of the list; empty: it goes to all of them."""
 

@@ -8,7 +8,8 @@ list is believed only under our seal.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -33,6 +34,8 @@ SHOWN = 200
 KNOWN = 10_000
 """So many bad lines are remembered by place. Where there are more, each look judges the list anew."""
 MARKS = 10_000
+ASKED = 5_000
+"""So many lines are asked about at once."""
 MOST_BYTES = 6 * 1024 * 1024
 """What a form may say (2 MB) twice, as it was typed and as it is understood, and what its list showed."""
 SALT = "millrace.draft"
@@ -56,6 +59,8 @@ class Draft(pydantic.BaseModel, extra="forbid"):
     typed: Typed = {}
     good: int
     bad: int
+    left_out: int = 0
+    """So many of the good ones got nothing, had it been sent when it was checked."""
     lines: list[Line]
     """The first of the bad ones."""
     variants: list[Variant] = []
@@ -65,6 +70,11 @@ class Draft(pydantic.BaseModel, extra="forbid"):
     """Where among all lines the bad ones are."""
     marks: list[Mark] = []
     seal: str = ""
+
+    @property
+    def reached(self) -> int:
+        """How many get something."""
+        return self.good - self.left_out
 
     @property
     def seen(self) -> Seen:
@@ -89,7 +99,10 @@ def keep_draft(kind: Kind, payload: pydantic.BaseModel, typed: Typed, owner: Use
     assert kind.review is not None, "the form has no button for it otherwise"
     with transaction.atomic():
         check_uses(payload, owner=owner, kind=kind.name)
-        found = read_list(kind.review.lines(payload, opener(payload)))
+        found = read_list(
+            kind.review.lines(payload, opener(payload)),
+            partial(kind.review.left_out, payload, owner.pk),
+        )
         kept = Draft(draft_of=kind.name, payload=payload.model_dump(mode="json"), typed=typed, **found)
         kept.seal = seal_of(kept)
         content = kept.model_dump_json().encode()
@@ -99,13 +112,15 @@ def keep_draft(kind: Kind, payload: pydantic.BaseModel, typed: Typed, owner: Use
         return store_upload(io.BytesIO(content), name=f"{kind.name} draft.json", owner=owner).id
 
 
-def read_list(lines: Iterator[Line]) -> Mapping[str, Any]:
-    """What is found in it."""
+def read_list(lines: Iterator[Line], left_out: Callable[[Sequence[str]], int]) -> Mapping[str, Any]:
+    """What is found in it; who is left out is asked for many at a time, and while all lines are good."""
     good, bad, number, is_cut = 0, 0, 0, False
     shown: list[Line] = []
     places: list[int] = []
     marks: list[Mark] = []
     variants: dict[str, tuple[int, int]] = {}
+    asked: list[str] = []
+    silent = 0
     for number, line in enumerate(lines, start=1):
         if line.why:
             bad += 1
@@ -116,14 +131,19 @@ def read_list(lines: Iterator[Line]) -> Mapping[str, Any]:
                 places.append(number)
             continue
         good += 1
+        asked.append(line.shown)
+        if len(asked) == ASKED:
+            silent += 0 if bad else left_out(asked)
+            asked.clear()
         count, first = variants.get(line.variant, (0, good))
         variants[line.variant] = (count + 1, first)
         if line.next and len(marks) < MARKS:
             marks.append(Mark(number, good, line.next))
     named = [Variant(name, *found) for name, found in variants.items()]
+    silent += left_out(asked) if asked and not bad else 0
     return {
-        "good": good, "bad": bad, "lines": shown, "variants": named, "is_cut": is_cut, "places": places,
-        "marks": marks,
+        "good": good, "bad": bad, "left_out": 0 if bad else silent, "lines": shown, "variants": named,
+        "is_cut": is_cut, "places": places, "marks": marks,
     }  # fmt: skip
 
 

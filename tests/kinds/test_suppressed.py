@@ -84,6 +84,22 @@ def test_sent_again_by_an_operator_it_follows_the_suppressions_of_its_owner(
     assert look_up(alice.pk, ["bob@example.org"]) == {"bob@example.org": Suppressed.UNSUBSCRIBED}
 
 
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_check_counts_whom_the_campaign_will_skip(alice: User, bob: User, reason: Suppressed) -> None:
+    """A test goes to its one address whoever is suppressed on the list."""
+    keep_out(alice, to(1).upper(), reason)
+    kind = KINDS.find("email.campaign")
+    asked, trial = (kind.validate(mailing(3, **more)) for more in ({}, {"test_to": to(1)}))
+    assert kind.review
+
+    counts = [
+        kind.review.left_out(payload, owner.pk, [to(0), to(1), to(2)])
+        for payload, owner in ((asked, alice), (asked, bob), (trial, alice))
+    ]
+
+    assert counts == [1, 0, 0]
+
+
 def test_a_campaign_to_nobody_is_done(mill: ScriptedServer, alice: User) -> None:
     keep_out(alice, to(0))
     kind = KINDS.find("email.campaign")

@@ -1,6 +1,6 @@
 """A kind with a list: a file with a word to a line, of which `bad…` ones are bad."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ class Words:
 
     def __init__(self) -> None:
         self.seen: list[Seen] = []
+        self.asked: list[tuple[int, list[str]]] = []
 
     def lines(self, payload: Listed, open_file: OpenFile) -> Iterator[Line]:
         with open_file(payload.list) as file:
@@ -55,6 +56,10 @@ class Words:
     def warnings(self, payload: Listed) -> Iterator[str]:
         if payload.greeting == "Hm":
             yield "That is no <greeting>."
+
+    def left_out(self, payload: Listed, owner: int, shown: Sequence[str]) -> int:
+        self.asked.append((owner, list(shown)))
+        return sum(word.startswith("no ") for word in shown)
 
     def alone(self, payload: Listed) -> str:
         return payload.to

@@ -69,6 +69,33 @@ def test_the_fold_of_a_draft_says_when(page):
     assert Job.objects.get().state == "scheduled"
 
 
+def test_who_is_left_out_is_counted_before_it_is_sent(page, words, submitter, monkeypatch):
+    monkeypatch.setattr(draft_module, "ASKED", 2)
+    some = check(page, "ada", "no bob", "eve", "no dan", "fay").headers["Location"]
+    asked = list(words.asked)
+    one = check(page, "ada", "no bob").headers["Location"]
+    nobody = check(page, "no bob").headers["Location"]
+    all_of_them = check(page, "ada").headers["Location"]
+
+    shown = [page.get(where).content.decode() for where in (some, one, nobody, all_of_them)]
+
+    assert asked == [(submitter.pk, each) for each in (["ada", "no bob"], ["eve", "no dan"], ["fay"])]
+    assert "<strong>5</strong> good lines" in shown[0] and "<strong>2</strong> left out" in shown[0]
+    assert "3 get it, 2 are suppressed, as your <a" in shown[0] and "Send to 3<" in shown[0]
+    assert "1 gets it, 1 is suppressed, as your <a" in shown[1]
+    assert "Nobody gets it: all are suppressed, as your <a" in shown[2] and "Send to 0<" in shown[2]
+    assert "left out" not in shown[3] and "suppressed" not in shown[3] and "Send to 1<" in shown[3]
+
+
+def test_of_a_list_with_a_bad_line_nobody_is_asked_for(page, words):
+    where = check(page, "bad", "no bob").headers["Location"]
+
+    shown = page.get(where).content.decode()
+
+    assert words.asked == []
+    assert "left out" not in shown and "suppressed" not in shown
+
+
 def test_what_one_should_know_is_said_and_hinders_nothing(page):
     where = check(page, "ada", greeting="Hm").headers["Location"]
 

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from jobs.conf import conf
 from jobs.errors import BadPayload, Problem
+from jobs.mail.mailing import TO_MANY
+from jobs.mail.suppression import look_up
 from jobs.mail.unsubscribe import VARIABLE, page_to_unsubscribe
 from jobs.registry import Declared
 from jobs.review import Line, Mark, OpenFile, Sample, Seen
@@ -241,6 +243,11 @@ class CampaignReview:
                 f"Neither the HTML nor the text{named} has a link to unsubscribe. Write"
                 f" {{{{ {VARIABLE} }}}} where it is to stand: some mail programs show no button of their own."
             )
+
+    def left_out(self, payload: Asked, owner: int, shown: Sequence[str]) -> int:
+        """Those on the owner's list of suppressions."""
+        found = {} if payload.test_to else look_up(owner, shown)
+        return sum(reason in TO_MANY for reason in found.values())
 
     def alone(self, payload: Asked) -> str:
         """A test goes to one."""
