@@ -99,9 +99,11 @@ def test_who_waits_makes_way_for_who_needs_the_worker(
 
     set_conf(email_domain_limits="slow.example=20/s")
     make_job("queued")
+    job = accept(campaign, to("slow.example", count=30))
+    Worker.objects.create(name="w", **WORKER | {"id": job.holder})
 
     with pytest.raises(NotYet) as later:
-        run(campaign, accept(campaign, to("slow.example", count=30)))
+        run(campaign, job)
 
     assert 0 < later.value.again_in.total_seconds() < 2
     assert 20 <= len(mill.taken) < 30
