@@ -113,6 +113,23 @@ WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doin
   AND i.attempt = %(attempt)s
 RETURNING i.id
 """  # noqa: S608
+# What was settled or held already, by a statement that was interrupted after it was done, stays so.
+LEAVE_OFF = f"""
+WITH {HELD}, ended AS (
+    UPDATE millrace_item i
+    SET state = new.state, moved_at = statement_timestamp(), detail = coalesce(new.detail::jsonb, i.detail)
+    FROM held, unnest(%(ids)s::bigint[], %(states)s::text[], %(details)s::text[]) AS new (id, state, detail)
+    WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doing'
+      AND i.attempt = %(attempt)s
+)
+SELECT 1 FROM held
+"""  # noqa: S608
+GIVE_BACK = f"""
+WITH {HELD}
+UPDATE millrace_item i SET state = 'pending', moved_at = statement_timestamp()
+FROM held WHERE i.job_id = held.id AND i.state = 'doing' AND i.attempt = %(attempt)s
+"""  # noqa: S608
+HAS_MORE = f"SELECT 1 WHERE {STEP.format(after='%(after)s::bigint')} IS NOT NULL"
 CLAIM_HELD = f"""
 WITH {HELD}, next AS (
     SELECT i.id FROM millrace_item i, held
@@ -279,6 +296,23 @@ class Items:
             self._mark = begun[-1].id
             reach("effect.before")
         return begun
+
+    def has_more(self) -> bool:
+        """Whether anybody is left whom `exchange` would claim."""
+        return bool(self._write(HAS_MORE, after=self._mark, most=HIGHEST_ID))
+
+    def leave_off(self, ended: Sequence[Ended]) -> None:
+        """Settle these as far as they are not yet, for who was interrupted and does not know it."""
+        details = [None if each.detail is None else json.dumps(each.detail) for each in ended]
+        if not self._write(
+            LEAVE_OFF, ids=[each.id for each in ended], states=[each.state.value for each in ended],
+            details=details,
+        ):  # fmt: skip
+            raise LeaseLost(self._job, self._attempt)
+
+    def give_back_rest(self) -> None:
+        """Make whatever this attempt is doing pending again: claimed by a statement whose answer was lost."""
+        self._write(GIVE_BACK)
 
     def hold(self, waiting: Sequence[Held]) -> None:
         """Make claimed items pending again that have to wait for something: they are out of the common line.

@@ -62,6 +62,7 @@ class Context:
         self._look = is_cancelled or (lambda: False)
         self.cancelled_at = math.inf
         """When this attempt learned that cancellation was asked (monotonic seconds)."""
+        self._ends_at = time.monotonic() + kind.timeout.total_seconds()
         self._scratch = Scratch()
         self._kept = KeptLog(job, attempt)
         self._lock = threading.Lock()
@@ -83,6 +84,11 @@ class Context:
     def cancel(self) -> None:
         """Tell the kind, at its next check, that cancellation was asked; for the watch, safe to repeat."""
         self.cancelled_at = min(self.cancelled_at, time.monotonic())
+
+    @property
+    def seconds_left(self) -> float:
+        """How long until the kind's time limit interrupts this attempt."""
+        return self._ends_at - time.monotonic()
 
     @property
     def scratch(self) -> Path:

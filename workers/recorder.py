@@ -97,8 +97,12 @@ class Recorder:
         log.info("jobs_released", jobs=len(released))
 
     def put_aside(self, job: Claimed, why: NotYet) -> None:
-        """Hand one back, uncharged, until what it needs may be free."""
-        seconds = max(LEAST_SECONDS, why.again_in.total_seconds())
+        """Hand one back, uncharged, until what it needs may be free.
+
+        What waits for nothing but another worker is ready at once: one that stops does not claim it again.
+        """
+        least = LEAST_SECONDS if FLAGS.drain is Drain.NONE else 0.0
+        seconds = max(least, why.again_in.total_seconds())
         held = {job.id: job.attempt}
         reason = str(why) or NOT_FREE
         release_jobs(held, holder=self.holder, again_in_seconds=seconds, why=reason, db=self.db)

@@ -137,10 +137,10 @@ GUARDS = (
     Guard(
         "recipients are settled after the answer", 22, "child, at most once",
         "workers/engines/mail/delivery.py",
-        "        outcomes = send_chunk(self._transport, [postings[item.id] for item in sent])\n",
+        "        send_chunk(self._transport, self._sending, lambda: self._has_to_stop)\n",
         "        self._context.items.exchange([Ended(item.id, ItemState.DONE) for item in sent], 0)\n"
-        "        send_chunk(self._transport, [postings[item.id] for item in sent])\n"
-        "        sent, outcomes = [], []\n",
+        "        send_chunk(self._transport, self._sending, lambda: self._has_to_stop)\n"
+        "        self._sending = Sending([], [])\n",
     ),
     Guard(
         "the fence of the ledger: attempt and holder", 22, "frozen, at most once", "jobs/items.py",

@@ -8,7 +8,7 @@ import pytest
 from jobs import items
 from jobs.database import DJANGO
 from jobs.errors import Failed, JobError, LeaseLost, NotYet, Rejected
-from jobs.items import Ended
+from jobs.items import Ended, Held
 from jobs.models import Item, Job
 from jobs.registry import Declared
 from jobs.states import ItemState
@@ -225,6 +225,48 @@ def test_a_chunk_is_found_by_index_whatever_is_known_of_the_table(known: str) ->
     assert "using millrace_item_open" in plan
     for reads_all in ("Seq Scan on millrace_item", "Scan on millrace_item_open  ", "Sort", "Hash"):
         assert reads_all not in plan
+
+
+def test_who_was_interrupted_settles_what_is_not_settled_yet() -> None:
+    job = running_with("a", "b", "c")
+    ledger = make_context(job=job).items
+    first, second, _ = ledger.exchange([], 3)
+    ledger.exchange([Ended(first.id, ItemState.DONE)], 0)  # its answer was lost
+
+    ledger.leave_off([Ended(first.id, ItemState.FAILED), Ended(second.id, ItemState.DONE)])
+
+    assert [item.state for item in Item.objects.order_by("id")] == ["done", "done", "doing"]
+    ledger.give_back_rest()
+    assert [item.state for item in Item.objects.order_by("id")] == ["done", "done", "pending"]
+
+
+def test_who_was_interrupted_and_lost_the_lease_settles_nothing() -> None:
+    job = running_with("a", "b")
+    ledger = make_context(job=job).items
+    [first] = ledger.exchange([], 1)
+    ledger_of_another = next_attempt(job).items
+    ledger_of_another.decide("at_least_once")
+    ledger_of_another.exchange([], 2)
+
+    with pytest.raises(LeaseLost):
+        ledger.leave_off([Ended(first.id, ItemState.DONE)])
+    ledger.give_back_rest()
+
+    assert {item.state for item in Item.objects.all()} == {"doing"}
+
+
+def test_whether_anybody_is_left_is_asked_of_those_who_would_be_claimed() -> None:
+    job = running_with("a", "b", "c")
+    ledger = make_context(job=job).items
+    assert ledger.has_more()
+
+    claimed = ledger.exchange([], 2)
+    assert ledger.has_more()
+    claimed += ledger.exchange([], 1)
+    ledger.exchange([Ended(claimed[0].id, ItemState.PENDING)], 0)
+    ledger.hold([Held(claimed[1].id, "later", 9.0)])
+
+    assert not ledger.has_more(), "one was put back, and one waits"
 
 
 def test_a_chunk_is_settled_once_and_as_something() -> None:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from jobs import items
 from jobs.artifacts import opener, store_upload
 from jobs.conf import Conf
-from jobs.errors import BadPayload, Cancelled, Failed, NotYet, Rejected
+from jobs.errors import BadPayload, Failed, NotYet, Rejected
 from jobs.lifecycle.again import do_again
 from jobs.lifecycle.submit import submit_job
 from jobs.models import Item, Job
@@ -22,7 +22,7 @@ from tests.engines.mail.reading import read, shown
 from tests.factories import moved_to
 from tests.kinds.dying import Died, dies_after
 from tests.mail.test_traffic import time_passes
-from tests.running import accept, lose, make_context, run
+from tests.running import accept, lose, run
 from tests.smtp_script import ScriptedServer
 from workers.engines.mail.delivery import TOLD
 from workers.engines.recipients import table
@@ -225,19 +225,6 @@ def test_a_sender_that_is_refused_does_not_burn_through_the_list(
     mill.script.clear()
     time_passes(301)
     assert run(kind, lose(job)).values["done"] == 30 - lost
-
-
-def test_a_cancelled_one_stops_between_two_chunks(kind: Kind, mill: ScriptedServer) -> None:
-    job = accept(kind, mailing(50))
-    context = make_context(kind, job, is_cancelled=lambda: len(mill.taken) >= 10)
-    try:
-        with pytest.raises(Cancelled):
-            kind.run(context, kind.validate(job.payload))
-    finally:
-        context.close()
-
-    assert states(job) == {"done": 20, "pending": 30}
-    assert len(mill.taken) == 20
 
 
 def test_when_nobody_can_be_reached_the_job_has_failed(kind: Kind, mill: ScriptedServer) -> None:

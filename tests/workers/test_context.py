@@ -111,3 +111,11 @@ def test_the_scratch_folder_is_gone_afterwards(context: Context) -> None:
     context.close()
 
     assert not folder.exists()
+
+
+def test_a_kind_can_see_how_long_it_still_has(context: Context) -> None:
+    limit = context.kind.timeout.total_seconds()
+
+    first, second = context.seconds_left, context.seconds_left
+
+    assert limit - 60 < second <= first <= limit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -137,3 +139,33 @@ def test_after_a_421_everybody_gets_it_later_and_once(
     everybody_once(mill)
     assert Item.objects.filter(state="done").count() == 100
     assert Job.objects.get(pk=jobs[0].pk).attempt > 1, "it was away meanwhile"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_worker_that_stops_in_the_middle_of_a_chunk_keeps_what_it_heard(
+    start_worker: StartWorker, mill: CountingServer, alice: User, number: signal.Signals
+) -> None:
+    """Stopped: after the fifth of forty; the sixth takes its time, so that QUIT comes in its middle."""
+    [first] = workers(start_worker, mill, 1)
+
+    def stop() -> None:
+        mill.seconds = 1.0
+        first.signal(number)
+
+    mill.on_taken[5] = stop
+    job = campaign(alice, slow=40)
+    first.wait()
+
+    job.refresh_from_db()
+    counts = Counter(Item.objects.values_list("state", flat=True))
+    assert (job.state, job.ready, job.failures, job.crashes) == ("queued", True, 0, 0)
+    assert counts["done"] >= 5
+    assert counts["uncertain"] <= (number == signal.SIGQUIT)
+    assert sum(counts.values()) == counts["done"] + counts["uncertain"] + counts["pending"] == 40
+
+    mill.seconds = 0.0
+    workers(start_worker, mill, 1)
+    eventually(lambda: has_ended(job), timeout=60, what="the campaign ends")
+
+    assert Item.objects.filter(state="pending").count() == 0
+    assert len(set(mill.recipients)) == len(mill.recipients) == 40, "everybody once"

@@ -19,6 +19,7 @@ from workers.events import Events
 from workers.lease import Leases
 from workers.record import Last
 from workers.recorder import NOT_FREE, Recorder
+from workers.shared import FLAGS, Drain
 
 
 @pytest.fixture
@@ -36,6 +37,12 @@ def holder() -> UUID:
 @pytest.fixture
 def recorder(own: OwnDatabase, holder: UUID) -> Recorder:
     return Recorder(holder, own, Leases(holder), Events("test"))
+
+
+@pytest.fixture
+def stopping() -> Iterator[None]:
+    yield
+    FLAGS.drain = Drain.NONE
 
 
 def outcome(job: Job, **fields: Any) -> Outcome:
@@ -117,3 +124,18 @@ def test_what_nobody_thought_of_is_raised_after_the_outcomes_are_recorded(
 
     assert Job.objects.get(pk=job.pk).state == "succeeded"
     assert Job.objects.get(pk=waiting.pk).state == "queued"
+
+
+@pytest.mark.parametrize(("drain", "state"), [(Drain.NONE, "scheduled"), (Drain.FINISH, "queued")])
+def test_what_waits_for_another_worker_alone_is_ready_at_once_when_this_one_stops(
+    recorder: Recorder, holder: UUID, stopping: None, drain: Drain, state: str
+) -> None:
+    """A worker that goes on would claim it again and again."""
+    FLAGS.drain = drain
+    job = make_job("running", holder=holder)
+    claimed = Claimed(job.id, job.kind, job.attempt, "{}", job.owner_id, 0, 0, True, 0.0)
+
+    recorder.put_aside(claimed, NotYet("Another attempt goes on.", again_in=timedelta()))
+
+    job.refresh_from_db()
+    assert (job.state, job.ready, job.failures) == (state, state == "queued", 0)

@@ -1,6 +1,8 @@
 """A job's recipients, chunk by chunk of the ledger: claimed before they are sent to, settled after.
 
 If we die between the two, no more than one chunk is undecided, and the job's policy says what becomes of it.
+Who only has to stop (the worker does, somebody cancels, time is up) leaves off between two mails and settles
+what it heard. If it is interrupted in the middle of one, that one is undecided and no other.
 """
 
 from __future__ import annotations
@@ -20,15 +22,19 @@ from jobs.models.suppression import Suppressed
 from jobs.states import ItemState
 from workers.context import Context
 from workers.engines.mail.posting import Posting
-from workers.engines.mail.transport import Transport
+from workers.engines.mail.transport import Transport, may_have_gone
 from workers.engines.mail.waits import LATER, Waits
 from workers.engines.smtp.connection import Unreachable, left_alone
 from workers.engines.smtp.outcome import GOING_AWAY, Outcome, Verdict
+from workers.limits import Interrupted
+from workers.shared import FLAGS, Drain
 
 CHUNK = 20
 MOVED = frozenset({Verdict.TAKEN, Verdict.REFUSED, Verdict.UNDECIDED})
 GONE = frozenset({Verdict.TAKEN, Verdict.UNDECIDED})
 ENDS = (ItemState.DONE, ItemState.FAILED, ItemState.SKIPPED, ItemState.UNCERTAIN)
+KEPT_SHARE = 0.1
+"""Of its time an attempt keeps so much: who got on is handed back before the limit would interrupt a mail."""
 TOLD = 20
 """So many examples of what went wrong are told; the ledger has them all."""
 
@@ -46,6 +52,15 @@ class Delivered:
     """Which mailbox got this attempt's mails, where it was not their recipients'."""
 
 
+@dataclass
+class Sending:
+    """A chunk on its way, and what was heard of it so far, in its order."""
+
+    items: Sequence[ClaimedItem]
+    postings: Sequence[Posting]
+    heard: list[Outcome] = field(default_factory=list)
+
+
 def deliver(
     context: Context,
     transport: Transport,
@@ -61,11 +76,19 @@ def deliver(
     suppressed (nothing named = everybody is written to).
     `most_tries`: so often a recipient may be put off, then the item is `failed` (0 = as often as the job is
     tried).
-    Raises NotYet while those who are left wait for a limit, or for who wants to be left alone.
+    Raises NotYet while those who are left wait for a limit, or for who wants to be left alone; and if it has
+    to leave off before all were tried, for its worker stops or its time is nearly up.
     """
     delivery = Delivery(context, transport, write, chunk=chunk, most_tries=most_tries, leave_out=leave_out)
-    while delivery.turn():
-        pass
+    try:
+        while delivery.turn():
+            pass
+    except Interrupted:
+        try:
+            delivery.cut_off()
+        except Exception as error:  # noqa: BLE001 - it is to stop, whatever the database still has to get over
+            context.log.warning("mail_cut_off", error=str(error).strip())
+        raise
     if context.mailing.traffic.closes:
         transport.rest()
     return delivery.found
@@ -101,19 +124,30 @@ class Delivery:
         """Whether an earlier attempt may have left somebody behind in the common line."""
         self._seen = self._total - counts[ItemState.PENDING]
         self._tried = self._moved = 0
+        self._claimed: Sequence[ClaimedItem] | None = ()
+        """The chunk at hand; None while one is being claimed."""
+        self._sending: Sending | None = None
         self._ended: list[Ended] = []
+        """How those ended who are not settled yet; with what `_sending` heard it is all that is known."""
+        self._is_cut_short = False
+        """Whether some of a chunk were given back because it had to stop."""
+        self._kept_seconds = KEPT_SHARE * context.kind.timeout.total_seconds()
         self._goes_on: tuple[str, int] | None = None
         """What the present chunk waited for, where others may wait for it still, and how many were taken."""
 
     def turn(self) -> bool:
         """One chunk, or one wait; False once nobody is left for this attempt."""
+        self._claimed = None
         claimed, waited = self._claim()
+        self._claimed = claimed
         if claimed:
             self._do(claimed, waited=waited)
             return True
         self._context.check()
         if self._transport.stopped is not None:
             raise self._sent_away(self._transport.stopped)
+        if self._has_to_stop:
+            self._stop()
         if not self._waits.is_only(LATER):
             self._wait()
             return True
@@ -123,21 +157,57 @@ class Delivery:
         self.found.again_in = timedelta(seconds=later.seconds) if later else None
         return False
 
+    def cut_off(self) -> None:
+        """Interrupted, wherever: what was heard is settled, and who was not begun is pending again.
+
+        The next interruption is a second away. If we die before this is done, a chunk is undecided.
+        """
+        if self._sending is not None:
+            self._take_in(self._sending, is_interrupted=True)
+        known = {end.id for end in self._ended}
+        rest = [item.id for item in self._claimed or () if item.id not in known]
+        items = self._context.items
+        items.leave_off([*self._ended, *(Ended(number, ItemState.PENDING) for number in rest)])
+        if self._claimed is None:
+            items.give_back_rest()  # nobody is begun before it is known who was claimed
+
+    @property
+    def _has_to_stop(self) -> bool:
+        """Whether to leave off after the mail at hand.
+
+        For want of time alone only who got on: who gets nobody anywhere is to be charged with that.
+        """
+        if self._context.is_cancelled or FLAGS.drain is not Drain.NONE:
+            return True
+        if self._context.seconds_left > self._kept_seconds:
+            return False
+        heard = self._sending.heard if self._sending else []
+        return self._moved > 0 or any(outcome.verdict in MOVED for outcome in heard)
+
+    def _stop(self) -> None:
+        """Raises NotYet where somebody is left for whom this attempt would have gone on."""
+        if self._is_passed_over:
+            self._context.items.rewind()
+        if self._is_cut_short or self._context.items.has_more():
+            raise NotYet("Another attempt goes on from here.", again_in=timedelta())
+        if not self._waits.is_only(LATER):
+            raise self._waits.first_not_yet()
+
     def _claim(self) -> tuple[list[ClaimedItem], bool]:
         """Whose turn it is, and whether they have waited for it; what has ended is settled."""
         items = self._context.items
-        ended, self._ended = self._ended, []
         # A job that is to stop leaves nobody behind of whom it is known how it ended.
-        room = 0 if self._context.is_cancelled or self._transport.stopped else self._chunk
+        room = 0 if self._has_to_stop or self._transport.stopped else self._chunk
         while room and (due := self._waits.due()):
-            if ended:
-                items.exchange(ended, 0)
-                ended = []
+            if self._ended:
+                items.exchange(self._ended, 0)
+                self._ended = []
             if claimed := self._claim_held(*due):
                 return claimed, True
         if self._waits and self._waits.hold(self._traffic.account):
             room = 0
-        claimed = items.exchange(ended, room) if room or ended else []
+        claimed = items.exchange(self._ended, room) if room or self._ended else []
+        self._ended = []
         if room and not claimed and self._is_passed_over:
             self._is_passed_over = False
             items.rewind()
@@ -166,14 +236,25 @@ class Delivery:
         skipped = [item for item in claimed if postings[item.id].address in left]
         wanted = [item for item in claimed if postings[item.id].address not in left]
         sent = self._admit(wanted, postings, waited=waited)
-        outcomes = send_chunk(self._transport, [postings[item.id] for item in sent])
         self._ended = [_skipped(self.found, item, postings[item.id].address, left) for item in skipped]
-        self._end(sent, outcomes)
+        self._seen += len(skipped)
+        self._moved += len(skipped)
+        self._sending = Sending(sent, [postings[item.id] for item in sent])
+        send_chunk(self._transport, self._sending, lambda: self._has_to_stop)
+        self._take_in(self._sending)
+
+    def _take_in(self, sending: Sending, *, is_interrupted: bool = False) -> None:
+        """What was heard of a chunk, and what follows from it."""
+        outcomes = sending.heard
+        if rest := sending.postings[len(outcomes) :]:
+            self._is_cut_short = True
+            outcomes = outcomes + _unheard(rest, self._transport, len(outcomes), is_interrupted)
         if any(outcome.verdict in GONE for outcome in outcomes):
             self.found.redirected_to = self._transport.redirect
-        self._tried += len(sent)
-        self._seen += len(sent) + len(skipped)
-        self._moved += len(skipped) + sum(outcome.verdict in MOVED for outcome in outcomes)
+        self._tried += len(sending.heard)
+        self._seen += len(sending.heard)
+        self._moved += sum(outcome.verdict in MOVED for outcome in outcomes)
+        self._end(sending.items, outcomes)
         if self._leave_out and not self._transport.redirect:  # whose mail was redirected was not called dead
             self._context.mailing.take_refusals(
                 Reply(each.recipient, each.code, each.text)
@@ -204,16 +285,19 @@ class Delivery:
 
     def _end(self, sent: Sequence[ClaimedItem], outcomes: Sequence[Outcome]) -> None:
         """How each ended; who has to wait before they are tried again is held."""
-        held: list[Held] = []
+        ends = [
+            _ended(self._context, self.found, item, outcome, self._most_tries)
+            for item, outcome in zip(sent, outcomes, strict=True)
+        ]
+        self._ended, self._sending = [*self._ended, *ends], None  # an interruption comes before or after both
+        held: dict[int, Held] = {}
         put_off: dict[str, Hold] = {}
-        for item, outcome in zip(sent, outcomes, strict=True):
-            end = _ended(self._context, self.found, item, outcome, self._most_tries)
-            hold = self._hold_after(outcome, end, put_off) if end.state is ItemState.PENDING else None
-            if hold is None:
-                self._ended.append(end)
-            else:
-                held.append(Held(item.id, hold.key, hold.seconds, end.detail))
-        self._context.items.hold(held)
+        for end, outcome in zip(ends, outcomes, strict=True):
+            if end.state is ItemState.PENDING and (hold := self._hold_after(outcome, end, put_off)):
+                held[end.id] = Held(end.id, hold.key, hold.seconds, end.detail)
+        if held:
+            self._context.items.hold(list(held.values()))
+            self._ended = [end for end in self._ended if end.id not in held]
         if self._traffic.is_trying:
             usual = [each for each in outcomes if each.verdict in MOVED or _is_usual(each)]
             keys = {self._key_of(each.recipient) for each in usual}
@@ -288,9 +372,27 @@ def _is_usual(outcome: Outcome) -> bool:
     return outcome.verdict is Verdict.PUT_OFF and not outcome.is_too_much and outcome.code != GOING_AWAY
 
 
-def send_chunk(transport: Transport, postings: Sequence[Posting]) -> list[Outcome]:
-    """Hand over, and hear about each."""
-    return list(transport.send(postings)) if postings else []
+def send_chunk(transport: Transport, sending: Sending, has_to_stop: Callable[[], bool]) -> None:
+    """Hand over one after the other and note what is heard of each, until it has to stop."""
+    if not sending.postings:
+        return
+    for outcome in transport.send(sending.postings):
+        sending.heard.append(outcome)
+        if len(sending.heard) < len(sending.postings) and has_to_stop():
+            return
+
+
+def _unheard(
+    rest: Sequence[Posting], transport: Transport, place: int, is_interrupted: bool
+) -> list[Outcome]:
+    """Those of whom nothing was heard, from this place on: in doubt is at most the first of them."""
+    doubtful = int(is_interrupted and may_have_gone(transport, place))
+    verdicts = [Verdict.UNDECIDED] * doubtful + [Verdict.UNSENT] * (len(rest) - doubtful)
+    why = "it was interrupted before the server answered"
+    return [
+        Outcome.without_reply(posting.address, verdict, why if verdict is Verdict.UNDECIDED else "")
+        for posting, verdict in zip(rest, verdicts, strict=True)
+    ]
 
 
 def finish(context: Context, found: Delivered) -> dict[ItemState, int]:

@@ -50,13 +50,15 @@ class SmtpTransport:
     def __init__(self, mailer: Mailer, redirect: str = "") -> None:
         self.redirect = redirect
         self._mailer = mailer
+        self._written: list[Message | Outcome] = []
 
     @property
     def stopped(self) -> Failed | None:
         return self._mailer.stopped
 
     def send(self, postings: Sequence[Posting]) -> Iterator[Outcome]:
-        written = [self._write(posting) for posting in postings]
+        self._written = []
+        self._written = written = [self._write(posting) for posting in postings]
         sent = self._mailer.send([each for each in written if isinstance(each, Message)])
         for posting, each in zip(postings, written, strict=True):
             if isinstance(each, Outcome):
@@ -74,8 +76,20 @@ class SmtpTransport:
         except Unwritable as error:
             return unwritable(posting, error)
 
+    def may_have_gone(self, place: int) -> bool:
+        """Whether the server may have been given the message at this place of what was sent last."""
+        return place < len(self._written) and self._written[place] is self._mailer.handed
+
     def rest(self) -> None:
         self._mailer.close()
+
+
+def may_have_gone(transport: Transport, place: int) -> bool:
+    """Whether somebody may have got the mail at this place, of which nothing was heard so far.
+
+    A backend of Django's does not say how far it came.
+    """
+    return not isinstance(transport, SmtpTransport) or transport.may_have_gone(place)
 
 
 @contextmanager

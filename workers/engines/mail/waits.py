@@ -99,6 +99,11 @@ class Waits:
             self._stayed += pause
             threading.Event().wait(pause)
 
+    def first_not_yet(self) -> NotYet:
+        """The job goes on when the next time has come."""
+        key, at, _ = self._next()
+        return self.not_yet(key, max(0.0, at - time.monotonic()))
+
     def _next(self) -> tuple[str, float, int]:
         """Who is first, and when: the account, as long as it is waited for, for everybody needs it."""
         now = time.monotonic()

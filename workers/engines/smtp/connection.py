@@ -77,6 +77,9 @@ class Connection:
         except (Broken, OSError, ValueError) as error:
             connection.drop()
             raise Unreachable(f"The mail server cannot be used: {_words(error)}") from error
+        except BaseException:  # interrupted: nobody else knows of it
+            connection.drop()
+            raise
         return connection
 
     def offers(self, extension: str) -> bool:

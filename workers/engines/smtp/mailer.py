@@ -56,6 +56,8 @@ class Mailer:
         self.server = server
         self.stopped: Unreachable | None = None
         """Why no more is sent, once the server is away."""
+        self.handed: Envelope | None = None
+        """The last message whose end was, or may have been, given to the server."""
         self._connection: Connection | None = None
         self._is_asked = False
         """Whether the next message's envelope is on its way already."""
@@ -199,10 +201,12 @@ class Mailer:
             end += _lines(_commands(following, connection))
             self._is_asked = True
         try:
-            connection.write(*pieces, last + end)
+            connection.write(*pieces)
+            self.handed = message  # before it is: whoever interrupts us here is to know
+            connection.write(last + end)
         except Broken as error:
             self.drop()
-            if not error.reached_end:
+            if self.handed is not message or not error.reached_end:
                 return _each(waiting, Verdict.UNSENT, f"the connection broke before it had the mail: {error}")
             return self._undecide(waiting, error)
         try:
