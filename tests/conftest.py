@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.storage import storages
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import Settings
 
 from jobs import broker
@@ -16,6 +18,12 @@ from tests.web_process import WebProcess
 from workers.events import Events
 from workers.record import Record
 from workers.runner import Runner
+
+# How long an example takes is the machine's doing, and no promise.
+hypothesis_settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("any machine")
 
 
 @pytest.fixture
