@@ -206,9 +206,9 @@ def test_a_server_that_goes_away_is_left_alone_and_nobody_is_lost(kind: Kind, mi
     assert 299 < left.value.again_in.total_seconds() <= 300
     assert states(job) == {"done": 25, "pending": 25}
     mill.script.clear()
-    time_passes(301)
+    time_passes(400)  # who heard it waits for their own time behind the others
     assert run(kind, lose(job)).values["done"] == 50
-    assert mill.recipients == [to(number) for number in range(50)]
+    assert sorted(mill.recipients) == [to(number) for number in range(50)]
 
 
 @pytest.mark.parametrize(("where", "lost"), [("MAIL", 0), ("RCPT", 2)])

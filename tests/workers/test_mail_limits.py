@@ -130,15 +130,14 @@ def test_after_a_421_everybody_gets_it_later_and_once(
     start_worker: StartWorker, mill: CountingServer, alice: User, bob: User
 ) -> None:
     jobs = [campaign(alice, slow=50), campaign(bob, fast=50)]
-    unlucky = Item.objects.get(job=jobs[0], key__startswith="025.").key
-    mill.script[f"RCPT {unlucky}"] = ["421 4.7.0 Later", "421 4.7.0 Later", "421 4.7.0 Later", "250 OK"]
+    mill.script["MAIL"] = ["250 OK"] * 25 + ["421 4.7.0 Later"] * 4 + ["250 OK"]
 
     workers(start_worker, mill, EMAIL_PAUSE_SECONDS="1")
     eventually(lambda: has_ended(*jobs), timeout=60, what="both campaigns end")
 
     everybody_once(mill)
     assert Item.objects.filter(state="done").count() == 100
-    assert Job.objects.get(pk=jobs[0].pk).attempt > 1, "it was away meanwhile"
+    assert Job.objects.filter(attempt__gt=1).exists(), "it was away meanwhile"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])

@@ -219,14 +219,20 @@ def test_too_many_messages_may_be_said_to_a_sender(mill: ScriptedServer) -> None
     assert len(mill.sessions) == 2
 
 
-@pytest.mark.parametrize("where", ["GREETING", "EHLO", "MAIL", "RCPT", "DATA"])
-def test_a_server_that_asks_to_be_left_alone_is_left_alone(mill: ScriptedServer, where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "first"),
+    [("GREETING", "unsent"), ("EHLO", "unsent"), ("MAIL", "unsent"), ("RCPT", "put_off"), ("DATA", "unsent")],
+)
+def test_a_server_that_asks_to_be_left_alone_is_left_alone(
+    mill: ScriptedServer, where: str, first: str
+) -> None:
+    """What is said to a recipient may be about them, and is charged to them."""
     mill.script[where] = "421 4.3.2 Shutting down"
     mailer = Mailer(way_to(mill))
 
     found = list(mailer.send(THREE))
 
-    assert verdicts(found) == [["unsent"]] * 3
+    assert verdicts(found) == [[first], ["unsent"], ["unsent"]]
     assert mailer.stopped is not None
     assert mailer.stopped.again_in == AWAY
     assert "421 4.3.2 Shutting down" in str(mailer.stopped)
@@ -248,9 +254,31 @@ def test_a_421_in_mid_batch_that_goes_on_ends_the_batch(mill: ScriptedServer) ->
 
     found = list(mailer.send(THREE))
 
-    assert verdicts(found) == [["taken"], ["unsent"], ["unsent"]]
+    assert verdicts(found) == [["taken"], ["put_off"], ["unsent"]]
     assert mailer.stopped is not None
     assert mailer.stopped.again_in == AWAY
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ("8BITMIME",)], ids=["pipelined", "one-by-one"])
+def test_a_421_whose_words_are_about_a_recipient_stops_nobody_else(extensions: tuple[str, ...]) -> None:
+    with scripted(*extensions) as mill:
+        mill.script["RCPT bob@example.org"] = "421 4.7.0 Greylisted, come back later"
+        mailer = Mailer(way_to(mill))
+
+        found = list(mailer.send(THREE))
+        mailer.close()
+
+    assert verdicts(found) == [["taken"], ["put_off"], ["taken"]]
+    assert mailer.stopped is None
+
+
+def test_of_several_recipients_a_421_is_charged_to_the_one_it_was_said_to(mill: ScriptedServer) -> None:
+    mill.script |= {"RCPT ada@example.org": "550 5.1.1 No", "RCPT bob@example.org": "421 4.7.0 Later"}
+    names = [f"{name}@example.org" for name in ("ada", "tom", "bob", "eve")]
+
+    [found] = send(way_to(mill), message(*names))
+
+    assert [outcome.verdict for outcome in found] == ["refused", "unsent", "put_off", "unsent"]
 
 
 def test_a_421_instead_of_taking_the_message_says_that_it_was_not_taken(mill: ScriptedServer) -> None:

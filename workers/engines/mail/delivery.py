@@ -313,8 +313,10 @@ class Delivery:
                 put_off[key] = self._leave_alone(stopped)
         elif outcome.verdict is not Verdict.PUT_OFF:
             return None
-        elif outcome.is_of_message and (stopped is not None or outcome.is_too_much):
-            # Perhaps it was about this message alone: whoever tries next is another.
+        elif (outcome.is_of_message and (stopped is not None or outcome.is_too_much)) or (
+            outcome.code == GOING_AWAY and stopped is not None
+        ):
+            # Perhaps it was about this message, or recipient, alone: whoever tries next is another.
             off = self._leave_alone(stopped or left_alone(outcome.reply))
             self._waits.add(off)
             key = LATER

@@ -48,6 +48,11 @@ class Answers(NamedTuple):
     recipients: Sequence[Reply]
     data: Reply | None
 
+    @property
+    def sent_away_at(self) -> Reply | None:
+        """The 421 to a recipient with which it closed the connection: then nothing follows."""
+        return next((reply for reply in self.recipients if reply.code == GOING_AWAY), None)
+
 
 class Mailer:
     """A way to one server; kept open between messages. For one thread."""
@@ -104,6 +109,10 @@ class Mailer:
         except Unreachable as error:
             self.stopped = error
             return _all(message, Verdict.UNSENT, str(error))
+        if (going := answers.sent_away_at) is not None:
+            # All are left alone for it, unless its words are about this recipient; but they are charged.
+            self.stopped = left_alone(going) if going.is_too_much else None
+            return _sent_away(message, answers, going)
         outcomes = _outcomes(message, answers)
         waiting = [found.recipient for found in outcomes if found.verdict is Verdict.TAKEN]
         if not waiting:
@@ -137,6 +146,8 @@ class Mailer:
             going = next((reply for reply in _said(answers) if reply.code == GOING_AWAY), None)
             if going is not None:
                 self.drop()
+                if not is_used and answers.sent_away_at is not None:
+                    return answers
                 if not is_used:
                     raise left_alone(going)
             elif not answers.sender.is_good and (
@@ -181,7 +192,7 @@ class Mailer:
         replies: list[Reply] = []
         for _ in commands:
             replies.append(connection.read())
-            if replies[-1].code == GOING_AWAY:
+            if replies[-1].code == GOING_AWAY and len(replies) < len(commands):
                 return Answers(replies[0], replies[1:], None)
         sender, *recipients, data = replies
         is_wanted = sender.is_good and any(reply.is_good for reply in recipients)
@@ -283,6 +294,17 @@ def _too_much(answers: Answers) -> Reply | None:
 def _is_final(message: Envelope, reply: Reply) -> bool:
     """Whether this answer to MAIL ends all mail of ours."""
     return not message.is_international and refuses_sender(*reply)
+
+
+def _sent_away(message: Envelope, answers: Answers, going: Reply) -> list[Outcome]:
+    """Who was answered 421, or refused before that, was told so; nobody else was sent anything."""
+    said = dict(zip(message.recipients, answers.recipients, strict=False))
+    return [
+        Outcome.of(each, said[each])
+        if each in said and not said[each].is_good
+        else Outcome.without_reply(each, Verdict.UNSENT, str(going))
+        for each in message.recipients
+    ]
 
 
 def _outcomes(message: Envelope, answers: Answers) -> list[Outcome]:
