@@ -328,6 +328,24 @@ def test_a_421_whose_words_are_about_a_recipient_holds_up_nobody_else(
     assert not MailTraffic.objects.exists(), "the account goes on"
 
 
+def test_who_is_put_off_again_after_having_been_held_is_tried_once_in_an_attempt(
+    campaign: Kind, mill: ScriptedServer, set_conf: SetConf
+) -> None:
+    """No limit is left by then, so that nothing but the attempt before tells that they were held."""
+    set_conf(email_domain_limits="a.example=100/h")
+    mill.script["RCPT 00@a.example"] = "451 4.7.1 Greylisted"
+    job = accept(campaign, to("a.example", count=3))
+    with pytest.raises(Failed):
+        run(campaign, job)
+    set_conf(email_domain_limits="")
+    time_passes(10_000)
+
+    with pytest.raises(Failed):
+        run(campaign, lose(job))
+
+    assert Item.objects.get(key="00@a.example").detail["tries"] == 2
+
+
 def test_who_comes_before_the_time_of_whom_they_wait_for_is_not_charged(
     campaign: Kind, mill: ScriptedServer, set_conf: SetConf
 ) -> None:

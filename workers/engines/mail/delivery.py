@@ -327,8 +327,8 @@ class Delivery:
             if key not in put_off:
                 self._context.log.warning("mail_domain_put_off", key=key, reply=str(outcome.text))
                 put_off[key] = self._traffic.put_off(key, codes(outcome.code, outcome.text), Off.ASKED)
-        elif self._waits or self._traffic.is_watched:
-            # The job may go on long before its next attempt after a failure would.
+        elif self._waits or self._is_passed_over or self._traffic.is_watched:
+            # The job may go on long before its next attempt after a failure would, or begin its line anew.
             key = LATER
             delay = self._context.kind.retry.delay(end.detail["tries"])
             put_off.setdefault(key, Hold(key, delay.total_seconds(), self._chunk))
