@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -98,6 +99,11 @@ def test_where_doubtful_ones_are_sent_to_again_an_interruption_repeats_one_mail(
     assert [item.key for item in Item.objects.exclude(detail=None)] == [to(9)]
 
 
+def lines_said(mill: ScriptedServer) -> list[str]:
+    """Over all connections, also while one begins."""
+    return [line for session in list(mill.sessions) for line in list(session.lines)]
+
+
 @pytest.mark.parametrize("where", ["EHLO", f"RCPT {to(10)}"], ids=["connecting", "between-two"])
 def test_who_had_no_message_yet_is_in_no_doubt(
     kind: Kind, mill: ScriptedServer, limits: Limits, where: str
@@ -107,7 +113,7 @@ def test_who_had_no_message_yet_is_in_no_doubt(
     said = where.replace("RCPT ", "RCPT TO:<")
 
     def interrupt() -> None:
-        eventually(lambda: mill.sessions and mill.sessions[0].lines[-1].startswith(said), what=said)
+        eventually(lambda: any(line.startswith(said) for line in lines_said(mill)), what=said)
         limits.interrupt(limits.number, Why.RELEASE)
 
     thread = threading.Thread(target=interrupt)
@@ -306,6 +312,21 @@ def test_who_waits_for_a_domain_is_handed_back_until_their_time_when_the_worker_
     assert len(mill.taken) == 20
     seconds = later.value.again_in.total_seconds()
     assert seconds < 1 if is_due else seconds > 100
+
+
+def test_who_was_passed_over_before_goes_on_elsewhere_at_once_when_the_worker_stops(
+    kind: Kind, mill: ScriptedServer, drain: Callable[[Drain], None]
+) -> None:
+    """They stand before whom the last attempt held, where this one's line begins."""
+    job = accept(kind, mailing(3))
+    Item.objects.filter(key=to(2)).update(held_by="later", due=datetime.now(UTC) + timedelta(hours=1))
+    drain(Drain.FINISH)
+
+    with pytest.raises(NotYet) as handed_back:
+        run(kind, lose(job))
+
+    assert handed_back.value.again_in.total_seconds() == 0
+    assert not mill.taken
 
 
 def test_a_cancelled_one_stops_between_two_mails(kind: Kind, mill: ScriptedServer) -> None:
