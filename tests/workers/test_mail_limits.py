@@ -133,7 +133,7 @@ def test_after_a_421_everybody_gets_it_later_and_once(
     mill.script["MAIL"] = ["250 OK"] * 25 + ["421 4.7.0 Later"] * 4 + ["250 OK"]
 
     workers(start_worker, mill, EMAIL_PAUSE_SECONDS="1")
-    eventually(lambda: has_ended(*jobs), timeout=60, what="both campaigns end")
+    eventually(lambda: has_ended(*jobs), timeout=180, what="both campaigns end")
 
     everybody_once(mill)
     assert Item.objects.filter(state="done").count() == 100
