@@ -152,6 +152,29 @@ def test_a_message_whose_end_was_not_sent_is_in_no_doubt(
     assert states(job) == {"done": 3, "pending": 2}
 
 
+def test_who_is_interrupted_while_it_writes_a_mail_doubts_nobody(
+    mill: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one: the mail before stands at the same place of its chunk, and was handed over."""
+    from workers.engines.mail.transport import SmtpTransport
+
+    real = SmtpTransport._write
+
+    def write(self: SmtpTransport, posting: Any) -> Any:
+        if mill.taken:
+            raise Interrupted(Why.RELEASE)
+        return real(self, posting)
+
+    monkeypatch.setattr(SmtpTransport, "_write", write)
+    single = KINDS.find("email.send")
+    job = accept(single, {"to": [to(0), to(1)], "subject": "Hi", "text": "Hi"})
+
+    with pytest.raises(Interrupted):
+        run(single, job)
+
+    assert states(job) == {"done": 1, "pending": 1}
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("statement", ["exchange", "hold", "left_out"])
 def test_an_interrupted_statement_loses_nothing_whether_or_not_it_was_done(
@@ -262,6 +285,19 @@ def test_a_worker_that_stops_leaves_off_between_two_mails_and_doubts_nobody(
     drain(Drain.NONE)
     assert run(kind, lose(job)).values["done"] == 50
     assert mill.recipients == [to(number) for number in range(50)]
+
+
+def test_who_is_left_of_the_last_chunk_goes_on_elsewhere(
+    kind: Kind, mill: ScriptedServer, drain: Callable[[Drain], None]
+) -> None:
+    """They were given back, and nobody stands behind them."""
+    mill.on_taken[7] = lambda: drain(Drain.FINISH)
+    job = accept(kind, mailing(20))
+
+    with pytest.raises(NotYet):
+        run(kind, job)
+
+    assert states(job) == {"done": 7, "pending": 13}
 
 
 def test_who_is_through_when_the_worker_stops_has_succeeded(
