@@ -81,14 +81,16 @@ STEP = """
        AND i.state = 'pending' AND num_nonnulls(i.held_by) < 1
      ORDER BY i.job_id, i.id LIMIT 1)
 """
-EXCHANGE = f"""
-WITH RECURSIVE {HELD}, ended AS (
+SETTLE_ALL = """
     UPDATE millrace_item i
     SET state = new.state, moved_at = statement_timestamp(), detail = coalesce(new.detail::jsonb, i.detail)
     FROM held, unnest(%(ids)s::bigint[], %(states)s::text[], %(details)s::text[]) AS new (id, state, detail)
     WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doing'
       AND i.attempt = %(attempt)s
     RETURNING i.id
+"""
+EXCHANGE = f"""
+WITH RECURSIVE {HELD}, ended AS ({SETTLE_ALL}
 ), next (id, place) AS (
     SELECT {STEP.format(after="%(after)s::bigint")}, 1 FROM held WHERE %(limit)s > 0
     UNION ALL
@@ -115,13 +117,7 @@ RETURNING i.id
 """  # noqa: S608
 # What was settled or held already, by a statement that was interrupted after it was done, stays so.
 LEAVE_OFF = f"""
-WITH {HELD}, ended AS (
-    UPDATE millrace_item i
-    SET state = new.state, moved_at = statement_timestamp(), detail = coalesce(new.detail::jsonb, i.detail)
-    FROM held, unnest(%(ids)s::bigint[], %(states)s::text[], %(details)s::text[]) AS new (id, state, detail)
-    WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doing'
-      AND i.attempt = %(attempt)s
-)
+WITH {HELD}, ended AS ({SETTLE_ALL})
 SELECT 1 FROM held
 """  # noqa: S608
 GIVE_BACK = f"""
@@ -278,12 +274,7 @@ class Items:
             raise ValueError(f"An item ends as one of {sorted(SETTLED)} or pending, not {wrong[0].state!r}")
         if ended:
             reach("effect.after")
-        details = [None if each.detail is None else json.dumps(each.detail) for each in ended]
-        states = [each.state.value for each in ended]
-        rows = self._write(
-            EXCHANGE, ids=[each.id for each in ended], states=states, details=details,
-            limit=limit, after=self._mark, most=HIGHEST_ID,
-        )  # fmt: skip
+        rows = self._write(EXCHANGE, **_columns(ended), limit=limit, after=self._mark, most=HIGHEST_ID)
         counted = {row[0]: row[1] for row in rows if row[0] != "begun"}
         if not counted["held"]:
             raise LeaseLost(self._job, self._attempt)
@@ -303,11 +294,7 @@ class Items:
 
     def leave_off(self, ended: Sequence[Ended]) -> None:
         """Settle these as far as they are not yet, for who was interrupted and does not know it."""
-        details = [None if each.detail is None else json.dumps(each.detail) for each in ended]
-        if not self._write(
-            LEAVE_OFF, ids=[each.id for each in ended], states=[each.state.value for each in ended],
-            details=details,
-        ):  # fmt: skip
+        if not self._write(LEAVE_OFF, **_columns(ended)):
             raise LeaseLost(self._job, self._attempt)
 
     def give_back_rest(self) -> None:
@@ -322,10 +309,9 @@ class Items:
         """
         if not waiting:
             return
-        details = [None if each.detail is None else json.dumps(each.detail) for each in waiting]
         held = self._write(
             HOLD, ids=[each.id for each in waiting], keys=[each.key for each in waiting],
-            seconds=[each.seconds for each in waiting], details=details,
+            seconds=[each.seconds for each in waiting], details=_details(waiting),
         )  # fmt: skip
         if len(held) != len(waiting):
             self._confirm_lease()
@@ -416,6 +402,20 @@ class Items:
     def _confirm_lease(self) -> None:
         if not self._db.rows(IS_HELD, self._fence):
             raise LeaseLost(self._job, self._attempt)
+
+
+def _columns(ended: Sequence[Ended]) -> dict[str, Any]:
+    """As SETTLE_ALL takes them: an array for each column."""
+    return {
+        "ids": [each.id for each in ended],
+        "states": [each.state.value for each in ended],
+        "details": _details(ended),
+    }
+
+
+def _details(items: Sequence[Ended] | Sequence[Held]) -> list[str | None]:
+    """What is to be kept of each, as JSON; None keeps what is there."""
+    return [None if each.detail is None else json.dumps(each.detail) for each in items]
 
 
 def _claimed(rows: Iterable[Row]) -> list[ClaimedItem]:
