@@ -8,10 +8,14 @@ dots, nor what follows a `+`, for only the mailbox's own server knows what they 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 from unicodedata import normalize
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+
+T = TypeVar("T")
 
 # Python's codec follows the older IDNA, which would send mail for straße.de to strasse.de.
 DEVIATING = re.compile("[ßς\u200c\u200d]")
@@ -50,6 +54,14 @@ def key_of(address: str) -> str:
         return address.lower()
     local, _, domain = address.rpartition("@")
     return f"{normalize('NFC', local).lower()}@{ascii_domain(domain)}"
+
+
+def each_once(items: Iterable[T], address_of: Callable[[T], str]) -> list[T]:
+    """Of those with one address the first; raises ValueError as `key_of` does."""
+    first: dict[str, T] = {}
+    for item in items:
+        first.setdefault(key_of(address_of(item)), item)
+    return list(first.values())
 
 
 def ascii_domain(domain: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, JsonValue, field_validato
 
 from jobs.artifacts import ArtifactField
 from jobs.errors import Problem, Rejected
-from jobs.mail.address import key_of
+from jobs.mail.address import each_once
 from jobs.mail.mailing import TO_MANY
 from jobs.mail.unsubscribe import VARIABLE as UNSUBSCRIBE
 from jobs.registry import Result, job_kind
@@ -182,10 +182,7 @@ class Payload(BaseModel, extra="forbid"):
     @field_validator("recipients")
     @classmethod
     def _each_once(cls, recipients: list[Listed]) -> list[Listed]:
-        first: dict[str, Listed] = {}
-        for each in recipients:
-            first.setdefault(key_of(each.to), each)
-        return list(first.values())
+        return each_once(recipients, lambda each: each.to)
 
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:

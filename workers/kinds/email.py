@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
 from jobs.errors import Problem, Rejected
-from jobs.mail.address import key_of
+from jobs.mail.address import each_once
 from jobs.mail.mailing import TO_ONE
 from jobs.registry import Result, job_kind
 from jobs.retry import Retry
@@ -76,10 +76,7 @@ class Payload(BaseModel, extra="forbid"):
     @field_validator("to")
     @classmethod
     def _each_once(cls, to: list[str]) -> list[str]:
-        first: dict[str, str] = {}
-        for address in to:
-            first.setdefault(key_of(address), address)
-        return list(first.values())
+        return each_once(to, str)
 
     @model_validator(mode="after")
     def _button_leads_somewhere(self) -> Self:
