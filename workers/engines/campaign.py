@@ -70,7 +70,6 @@ def rows(payload: Asked, open_file: OpenFile) -> Iterator[Row | BadRow]:
         return
 
     ours = shown_link() if payload.wording.names_unsubscribing else {}
-
     names = Names(payload.wording)
     columns: Collection[str] = ()
     but = "and the list has no such column"

@@ -76,9 +76,8 @@ class DjangoTransport:
             if self.stopped is None:
                 return self._counted(outcome)
             if outcome.verdict is Verdict.PUT_OFF:
-                return (
-                    outcome  # perhaps it was about this message alone: it is charged, and another goes first
-                )
+                # Perhaps it was about this message alone: it is charged, and another goes first.
+                return outcome
             return Outcome.without_reply(address, Verdict.UNSENT, str(self.stopped))
         if is_taken:
             return self._counted(Outcome.without_reply(address, Verdict.TAKEN, ""))
