@@ -15,6 +15,7 @@ from core.embedded.errors import EmbeddedError
 from core.embedded.ports import free_port, is_free
 
 READY_SECONDS = 30
+PORT_SECONDS = 2
 POLL_SECONDS = 0.01
 
 
@@ -57,11 +58,15 @@ class Server(Child):
         self.start()
 
     def demand_port(self) -> None:
-        if not is_free(self.port):
-            raise EmbeddedError(
-                f"Port {self.port} of 127.0.0.1, meant for {self.name}, is taken: end the process that holds "
-                "it, or start anew and another port is chosen."
-            )
+        """Of a server that was killed a moment ago the last process may hold it still."""
+        deadline = time.monotonic() + PORT_SECONDS
+        while not is_free(self.port):
+            if time.monotonic() > deadline:
+                raise EmbeddedError(
+                    f"Port {self.port} of 127.0.0.1, meant for {self.name}, is taken: end the process that "
+                    "holds it, or start anew and another port is chosen."
+                )
+            time.sleep(POLL_SECONDS)
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
