@@ -50,13 +50,13 @@ LATENCY = """One job is asked for, and when it has started and a moment has pass
 the call to the first line of the job's function, by a clock that both processes share. Millrace's call
 commits the job first; raw Celery's only hands a message to Redis.
 
-Where Millrace's time goes, in milliseconds of one idle asking: 1.9 to validate and commit the job (0.45 of
-it is the disk's sync), and beside the commit 0.2 until the ringer's thread is awake, 0.8 to hang the bell and
-1.55 from the worker's main to its process; then 1.3 to claim and commit (0.45 for the sync again), 0.3 to
-begin. The two syncs are the promise: an accepted job, and a running one, are known after a crash of the
-server; where a disk stalls, they are the slowest jobs. A lone job's bell is rung before its commit
-([how it cannot come too early](bell.md)); a claim that does not wait for its commit would save 0.5 to 1 ms
-more, and give something up for it ([decision 19](../decisions/0019-what-a-job-costs.md)).
+Where Millrace's time goes, in hundredths of one idle asking (5.3 ms, of a run that noted each step): 8 to
+validate the job; while it is written and committed, 8 until the ringer's thread is awake, 17 until the
+worker's main reads the bell, 31 from there to its process; 28 to claim and commit, 6 to begin. Each of the
+two commits holds a sync of the disk (0.5 ms here, 3 ms one time in a hundred), and they are the promise: an
+accepted job, and a running one, are known after a crash of the server. A lone job's bell is rung before its
+commit ([how it cannot come too early](bell.md)); a claim that does not wait for its commit would save half
+a millisecond more, and give something up for it ([decision 19](../decisions/0019-what-a-job-costs.md)).
 """
 
 DEPTH = """The real table with its real indexes, 5 million finished jobs, 50,000 held back and 200,000

@@ -17,7 +17,7 @@ from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
 from kombu import Connection
 
-from workers.garbage import refuse_garbage
+from workers.channel import use_worker_channels
 from workers.stopping import drain
 
 log = structlog.get_logger(__name__)
@@ -78,9 +78,9 @@ class Consumer(consumer.Consumer):
         super().on_ready()
 
     def ensure_connected(self, conn: Connection) -> Connection:
-        """As Celery does, with pauses that are short, and with channels that refuse garbage."""
+        """As Celery does, with pauses that are short, and with channels of our kind."""
         if self._is_redis():
-            refuse_garbage(conn)
+            use_worker_channels(conn)
         ensure: Any = conn.ensure_connection
         conn.ensure_connection = partial(  # type: ignore[method-assign]
             ensure,

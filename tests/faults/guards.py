@@ -172,8 +172,8 @@ GUARDS = (
     ),
     Guard(
         "what is no message is refused", 15, "forged", "workers/consumer.py",
-        "            refuse_garbage(conn)\n",
-        "            assert refuse_garbage\n",
+        "            use_worker_channels(conn)\n",
+        "            assert use_worker_channels\n",
     ),
     Guard(
         "the fence of finish: the holder", 21, "", "jobs/lifecycle/finish.py",

@@ -1,0 +1,81 @@
+"""What is no message of ours ends no worker; the broker keeps no account of bells, but of other messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+from django.contrib.auth.models import User
+from kombu import Connection
+from kombu.message import Message
+
+from celery_app import app
+from jobs.broker import BELL, bell_queue, publish
+from jobs.lifecycle.submit import submit_job
+from tests.waiting import eventually
+from tests.workers.conftest import StartWorker
+from tests.workers.test_work import ended
+from workers.channel import use_worker_channels
+
+
+@pytest.mark.parametrize("garbage", ["no JSON", "null", "{}", "[]", '{"body": ""}', b"\xff\xfe"])
+def test_what_is_no_message_ends_no_worker(
+    garbage: str | bytes, start_worker: StartWorker, alice: User, effects: Path
+) -> None:
+    worker = start_worker()
+    with redis.Redis.from_url(settings.BROKER_URL) as client:
+        client.lpush("default", garbage)
+        eventually(lambda: "broker_message_refused" in worker.log.read_text(), timeout=30)
+
+    job = submit_job("test.ok", {"log": str(effects)}, owner=alice)
+
+    assert ended(job.id)[0].state == "succeeded"
+    assert worker.main.poll() is None
+    assert "Unrecoverable" not in worker.log.read_text()
+
+
+@pytest.fixture
+def broker() -> Iterator[Connection]:
+    """A connection like a worker's, to a Redis that accounts for nothing."""
+    with app.connection_for_read() as connection:
+        use_worker_channels(connection)
+        connection.default_channel.client.flushdb()
+        yield connection
+        connection.default_channel.client.flushdb()
+
+
+def taken(broker: Connection, send: Callable[[Connection], object]) -> Message:
+    """Have something sent to a queue, and consume it."""
+    messages: list[Message] = []
+    with broker.Consumer([bell_queue("a")], on_message=messages.append):
+        send(broker)
+        broker.drain_events(timeout=10)
+    (message,) = messages
+    return message
+
+
+def in_account(broker: Connection) -> int:
+    """How many messages Redis keeps for another consumer."""
+    return int(broker.default_channel.client.hlen("unacked"))
+
+
+def test_a_bell_is_not_accounted_for(broker: Connection) -> None:
+    bell = taken(broker, lambda connection: publish(bell_queue("a"), connection))
+
+    assert bell.headers["task"] == BELL
+    assert in_account(broker) == 0
+    bell.ack()
+    assert broker.default_channel.qos.can_consume()
+
+
+def test_the_message_of_a_plain_task_is_kept_until_it_is_acknowledged(broker: Connection) -> None:
+    plain = taken(
+        broker, lambda connection: app.send_task("plain", queue=bell_queue("a"), connection=connection)
+    )
+
+    assert in_account(broker) == 1
+    plain.ack()
+    assert in_account(broker) == 0
