@@ -110,11 +110,12 @@ class Runner:
             looked_at = time.monotonic()
             jobs = self._next(queue, limit, ended)
             if not jobs:
-                if awaited.is_over(looked_at):
-                    return False
                 ended = []
-                threading.Event().wait(STEP_SECONDS)
-                continue
+                if not awaited.is_over(looked_at):
+                    threading.Event().wait(STEP_SECONDS)
+                elif not self.db.renew_plans():
+                    return False
+                continue  # with plans anew: this look makes them, and the next bell's need not
             awaited.saw(job.id for job in jobs)
             if number == 0 and len(jobs) >= limit and jobs[-1].has_more:
                 ring(queue)  # the chain: one more child wakes, and does the same

@@ -12,9 +12,18 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 from psycopg.pq import ConnStatus
 
-from jobs.database import DJANGO, HANG_UP_SECONDS, OwnDatabase, connection_params, hear_last_words
+from jobs import database
+from jobs.database import (
+    DJANGO,
+    HANG_UP_SECONDS,
+    PLANS_SECONDS,
+    OwnDatabase,
+    connection_params,
+    hear_last_words,
+)
 from jobs.lifecycle.transition import again_on_deadlock
 from jobs.models import Queue
+from tests.clock import Clock
 
 BREAK = "SELECT pg_terminate_backend(pg_backend_pid())"
 FORGET = "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$"
@@ -239,3 +248,48 @@ def test_a_server_that_hangs_up_after_its_last_words_is_waited_for() -> None:
 
     server.close()
     assert server.status == ConnStatus.BAD
+
+
+@pytest.fixture
+def discards(own: OwnDatabase, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """When plans were given up, by a clock that is moved by hand."""
+    discards: list[float] = []
+    discard = own._discard_plans
+
+    def discarded(connection: psycopg.Connection[Any]) -> None:
+        discards.append(database.time.monotonic())
+        discard(connection)
+
+    monkeypatch.setattr(own, "_discard_plans", discarded)
+    return discards
+
+
+def test_plans_are_given_up_when_they_are_old(
+    own: OwnDatabase, discards: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(database.time, "monotonic", clock.monotonic)
+    own.rows("SELECT 1")
+    own.rows("SELECT 1")
+    assert len(discards) == 1
+
+    clock.now += PLANS_SECONDS * 1.1
+    own.rows("SELECT 1")
+
+    assert len(discards) == 2
+
+
+def test_plans_renewed_while_nobody_waits_need_not_be_when_somebody_does(
+    own: OwnDatabase, discards: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(database.time, "monotonic", clock.monotonic)
+    own.rows("SELECT 1")
+    assert not own.renew_plans(), "they are new"
+
+    clock.now += PLANS_SECONDS * 0.6
+    assert own.renew_plans()
+    clock.now += PLANS_SECONDS * 0.6
+    own.rows("SELECT 1")
+
+    assert len(discards) == 2, "the first, and the renewal"

@@ -15,6 +15,14 @@ from workers.runner import Runner
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def renewals(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether plans are renewed each time there is reason to think of it; then never."""
+    renewals: list[bool] = []
+    monkeypatch.setattr(runner.db, "renew_plans", lambda: bool(renewals) and renewals.pop(0))
+    return renewals
+
+
 def looks_of(runner: Runner, monkeypatch: pytest.MonkeyPatch, *, commit_after: int, job: UUID) -> list[int]:
     """How many jobs each look finds; the job is committed after so many looks."""
     found: list[int] = []
@@ -63,3 +71,16 @@ def test_a_job_that_never_comes_is_not_awaited_for_good(
 
     assert len(found) > 1
     assert set(found) == {0}
+
+
+def test_plans_are_made_anew_by_a_look_for_which_nobody_waits(
+    runner: Runner, renewals: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewals += [True]
+    job = uuid4()
+    found = looks_of(runner, monkeypatch, commit_after=1, job=job)
+
+    runner.hear("default", Awaited(str(uuid4())))
+
+    assert found == [0, 1, 0]
+    assert Job.objects.get(pk=job).state == "succeeded", "and what that look finds is done"
