@@ -38,10 +38,14 @@ TOLD = 10
 """How many problems the sentence about a payload names; `problems` has them all."""
 
 
-class Problem(NamedTuple):
-    """One thing that is wrong with a payload: where (a path of keys), and why."""
+Where = tuple[str | int, ...]
+"""A place in a payload: a path of keys; empty = all of it."""
 
-    where: tuple[str | int, ...]
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a payload: where, and why."""
+
+    where: Where
     why: str
 
     def __str__(self) -> str:

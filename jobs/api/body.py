@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from ninja.parser import Parser
 
 from jobs.api.problems import Refused, Wrong, pointer
+from jobs.errors import Where
 
 DEEPEST = 64
 """How deep objects and lists may stand in each other: far beyond use, far before a stack's end."""
@@ -112,7 +113,7 @@ def check_text(found: Any) -> None:
             )
 
 
-def texts(found: Any, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def texts(found: Any, where: Where) -> Iterator[tuple[Where, str]]:
     """Every text in the document, names included, and where it stands."""
     if isinstance(found, str):
         yield where, found

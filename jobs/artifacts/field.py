@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from jobs.errors import Where
 from jobs.registry import Kind
 
 
@@ -67,7 +68,7 @@ def artifact_ids(payload: pydantic.BaseModel) -> list[UUID]:
     return list(dict.fromkeys(artifact for _, artifact in named_files(payload)))
 
 
-def named_files(payload: pydantic.BaseModel) -> Iterator[tuple[tuple[str | int, ...], UUID]]:
+def named_files(payload: pydantic.BaseModel) -> Iterator[tuple[Where, UUID]]:
     """Where in the payload a file is named, and which."""
     for name, field in artifact_fields(type(payload)).items():
         value = getattr(payload, name)

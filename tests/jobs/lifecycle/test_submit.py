@@ -1,5 +1,6 @@
 """Accepted means kept: the row is the job, and its transaction is the caller's."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -134,6 +135,18 @@ def test_half_a_surrogate_pair_where_any_text_may_be_is_refused() -> None:
 
     with pytest.raises(BadPayload, match="cannot be written as JSON"):
         dump(Loose(anything={"a": "\ud800"}))
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan", "1e999"])
+def test_a_number_without_end_is_refused_where_it_stands(number: str) -> None:
+    class Weights(pydantic.BaseModel):
+        note: str | None = None
+        weight: float = 1.0
+        more: dict[str, list[Any]] = {}
+
+    with pytest.raises(BadPayload, match=r"weight: is not a finite .*more\.a\.1: is not a finite "):
+        dump(Weights(weight=float(number), more={"a": [1.0, float(number)]}))
+    assert json.loads(dump(Weights()))["note"] is None
 
 
 def test_an_expired_key_is_free_again(alice: User) -> None:
