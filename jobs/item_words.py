@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from jobs.states import ItemState
+
 
 @dataclass(frozen=True, kw_only=True)
 class ItemWords:
@@ -16,6 +18,8 @@ class ItemWords:
     many: str = "items"
     states: Mapping[str, str] = field(default_factory=dict)
     """By an item's state, where the ledger's word is not theirs: `done` mails are sent."""
+    undone: str = "not done"
+    """One that was still pending when its job ended, and waits for nothing."""
     doubt: str = "whether the work was done"
     """What nobody knows of an uncertain one."""
     again: str = "Do again"
@@ -33,8 +37,10 @@ class ItemWords:
     reference_of: Callable[[UUID, int, Any], str] | None = None
     """The reference of an item, by its job, its id and what it was given."""
 
-    def state(self, state: str) -> str:
-        """What they call an item that stands so."""
+    def state(self, state: str, *, is_over: bool = False) -> str:
+        """What they call an item that stands so, in a job that is over or is not."""
+        if is_over and state == ItemState.PENDING:
+            return self.undone
         return self.states.get(state, state)
 
     def known_as(self, job: UUID, item: int, given: Any) -> str:

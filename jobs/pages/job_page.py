@@ -108,7 +108,7 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "where": where(job.holder) if job.holder and can_operate(request.user) else "",
         "lines": lines[:LOG_LINES][::-1],
         "has_more_lines": len(lines) > LOG_LINES,
-        "ledger": [(state, number, words.state(state)) for state, number in ledger],
+        "ledger": [(state, number, words.state(state, is_over=job.is_final)) for state, number in ledger],
         "returned": returned_of(job, words, counts),
         "words": words,
         "undecided": undecided,

@@ -16,7 +16,8 @@ from tests.factories import make_job
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)
 WORDS = ItemWords(
-    one="guest", many="guests", states={"done": "seated"}, returned="sent away", reference="Ticket",
+    one="guest", many="guests", states={"done": "seated"}, undone="not seated", returned="sent away",
+    reference="Ticket",
     reference_note="Tickets may change.",
     reference_of=lambda job, item, given: f"<{item}-{(given or {}).get('row', 'x')}>",
 )  # fmt: skip
@@ -233,3 +234,18 @@ def test_the_jobs_page_leads_to_each_state(page, job):
     put(job, "ada", "skipped")
 
     assert f'href="/jobs/{job.id}/items?state=skipped"' in page.get(f"/jobs/{job.id}").content.decode()
+
+
+@pytest.mark.parametrize("state", ["running", "cancelled"])
+def test_what_a_job_that_is_over_left_is_pending_no_longer(page, submitter, state):
+    job = make_job(state, owner=submitter, kind="test.form", payload={})
+    put(job, "ada", "pending")
+    said, unsaid = ("not seated", "pending") if state == "cancelled" else ("pending", "not seated")
+
+    list_, jobs_page = shown(page, job), page.get(f"/jobs/{job.id}").content.decode()
+
+    assert f'<a href="?state=pending" class="pending">{said} <strong>1</strong></a>' in list_
+    assert table(page, job)[1][:2] == ["ada", said]
+    assert f"<strong>1</strong> {said}</a>" in jobs_page
+    assert f"{unsaid} <strong>" not in list_
+    assert f"</strong> {unsaid}" not in jobs_page

@@ -37,6 +37,7 @@ def words(reference_of: Any) -> ItemWords:
         one="recipient",
         many="recipients",
         states={"done": "sent", "skipped": "suppressed"},
+        undone="not sent",
         doubt="whether the mail server took the mail",
         again="Send again",
         again_risk="Whoever got the mail already gets it a second time. It keeps its Message-ID, so that many"

@@ -51,6 +51,7 @@ class Payload(BaseModel, extra="forbid"):
         one="mail",
         many="mails",
         states={"done": "sent"},
+        undone="not sent",
         doubt="whether the mail server took the mail",
         twice=("is sent a second time", "are sent a second time"),
     ),
