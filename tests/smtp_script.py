@@ -19,6 +19,8 @@ from typing import BinaryIO
 
 HANG_UP, SILENCE = "HANG UP", "SILENCE"
 LOOPBACK = "127.0.0.1"
+TLS = b"\x16\x03"
+"""How a hello begins that comes first; here none is spoken then."""
 USUAL = {"GREETING": "220 mill", "STARTTLS": "220 Go on", "DATA": "354 Go on", "QUIT": "221 Bye"}
 
 
@@ -112,6 +114,7 @@ class ScriptedServer:
             while True:
                 line = self._line(stream, session)
                 verb, _, rest = line.partition(" ")
+                verb = verb.upper()
                 address = rest.partition("<")[2].partition(">")[0]
                 if verb == "EHLO":
                     self._say(stream, self._hello(session))
@@ -162,7 +165,7 @@ class ScriptedServer:
 
     def _line(self, stream: BinaryIO, session: Session) -> str:
         raw = stream.readline()
-        if not raw:
+        if not raw or raw.startswith(TLS):
             raise HungUp
         assert raw.endswith(b"\r\n"), raw
         session.lines.append(raw.decode().rstrip("\r\n"))

@@ -12,6 +12,7 @@ from jobs.doctor import (
     database,
     files,
     flower,
+    mail,
     queues,
     results,
     sessions,
@@ -38,5 +39,6 @@ PROBES = (
     Probe("times", "Times", times.look),
     Probe("flower", "Flower", flower.look),
     Probe("files", "Files", files.look),
+    Probe("mail", "Mail", mail.look, needs=DATABASE),
     Probe("configuration", "Configuration", configuration.look),
 )
