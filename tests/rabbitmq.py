@@ -9,6 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from core.embedded.ports import free_port
 from tests.waiting import eventually
 
 MISSING = "needs RabbitMQ: apt-get install rabbitmq-server"
@@ -73,10 +74,3 @@ class RabbitMQ:
         if self.epmd is not None:
             self.epmd.kill()
             self.epmd.wait(10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

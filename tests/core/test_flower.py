@@ -15,18 +15,13 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
 
+from core.embedded.ports import free_port
 from core.flower import b64
 from tests.waiting import eventually
 
 AUTH = "millrace:s3cret"
 PROJECT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.django_db
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def is_listening(port: int) -> bool:

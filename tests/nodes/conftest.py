@@ -25,10 +25,10 @@ from pytest_celery import (
 )
 
 from celery_app import app
+from core.embedded.ports import free_port
 from core.embedded.redis import find_server
 from tests.broker_at import broker_at
 from tests.nodes.process import LocalProcess, celery
-from tests.rabbitmq import free_port
 from tests.worker_process import SHORT_TIMES, database_url
 
 WORKERS = 2

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.rabbitmq import MISSING, RabbitMQ, free_port, rabbit_script
+from core.embedded.ports import free_port
+from tests.rabbitmq import MISSING, RabbitMQ, rabbit_script
 from tests.waiting import eventually
 from tests.workers.conftest import StartWorker
 from workers.canary import CANARY, KEEP_SECONDS

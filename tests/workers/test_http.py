@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,16 +11,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from core.embedded.ports import is_free
+from core.embedded.ports import free_port, is_free
 from tests.waiting import eventually
 from workers import http as worker_http
 from workers.http import WorkerHttp
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

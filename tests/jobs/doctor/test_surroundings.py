@@ -10,11 +10,12 @@ import pytest
 from pytest_django import Settings
 
 from celery_app import app
+from core.embedded.ports import free_port
 from jobs import conf as conf_file
 from jobs.doctor import files as files_area
 from jobs.doctor import rabbitmq
 from jobs.doctor.finding import State
-from tests.core.test_flower import AUTH, PROJECT, free_port, is_listening, real_flower  # noqa: F401
+from tests.core.test_flower import AUTH, PROJECT, is_listening, real_flower  # noqa: F401
 from tests.jobs.doctor.conftest import Look, ids, of
 from tests.rabbitmq import MISSING, RabbitMQ, rabbit_script
 from tests.waiting import eventually
