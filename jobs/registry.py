@@ -71,6 +71,7 @@ class Kind:
     review: Review | None = None
     item_words: ItemWords = field(default_factory=ItemWords)
     limits: Sequence[Limit] = ()
+    label: str = ""
     is_listed: bool = True
     is_inner: bool = False
     module: str
@@ -198,6 +199,7 @@ def job_kind(
     review: Review | None = None,
     item_words: ItemWords | None = None,
     limits: Sequence[Limit] = (),
+    label: str = "",
     is_listed: bool = True,
     is_inner: bool = False,
 ) -> Callable[[Callable[[Any, P], Result | None]], Callable[[Any, P], Result | None]]:
@@ -212,14 +214,17 @@ def job_kind(
     payload, in a stream, and raises BadPayload if that does not fit: then there is no job. `review` lets a
     person check such a file before it is submitted, and see what one of it would get. `item_words` say what
     people call its items, and how they stand, where the ledger's words are not theirs (done mails are sent).
-    `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py). A kind
-    that is not listed is asked for by code alone: no door offers it, or accepts it. One that is inner is not
-    listed either, and serves other jobs: lists of jobs leave its jobs out unless the filter names them.
+    `limits` say how much of it may happen at once, or in a time, under one key (jobs/limit.py). `label` is
+    the field of the payload by which people tell its jobs apart in a list: a mail's subject. A kind that is
+    not listed is asked for by code alone: no door offers it, or accepts it. One that is inner is not listed
+    either, and serves other jobs: lists of jobs leave its jobs out unless the filter names them.
     """
     if batch < 1:
         raise ImproperlyConfigured(f"{name}: batch={batch} must be at least 1")
     if policy not in {"at_most_once", "at_least_once"}:
         raise ImproperlyConfigured(f"{name}: policy={policy!r} must be 'at_most_once' or 'at_least_once'")
+    if label and label not in payload.model_fields:
+        raise ImproperlyConfigured(f"{name}: label={label!r} must be a field of {payload.__name__}")
 
     def declare(run: Callable[[Any, P], Result | None]) -> Callable[[Any, P], Result | None]:
         KINDS.add(
@@ -227,7 +232,7 @@ def job_kind(
                 name=name, title=title, payload=payload, run=run, example=example, queue=queue,
                 timeout=timeout, retry=retry or Retry(), worker_deaths=worker_deaths, batch=batch,
                 public=public, policy=policy, form=form, thanks=thanks, items=items, entries=entries,
-                review=review, item_words=item_words or ItemWords(), limits=tuple(limits),
+                review=review, item_words=item_words or ItemWords(), limits=tuple(limits), label=label,
                 is_listed=is_listed and not is_inner, is_inner=is_inner,
                 module=run.__module__,
             )

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from jobs.errors import BadCursor, BadFilter
+from jobs.labels import labels_of
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Job, Progress
 from jobs.owners import visible_jobs
@@ -38,6 +39,7 @@ class Line:
 
     job: Job
     title: str
+    label: str
     note: str
     percent: int | None
 
@@ -135,16 +137,17 @@ def address(text: str) -> str:
 
 
 def lines_of(jobs: list[Job]) -> list[Line]:
-    """With the reason of those that wait and the progress of those that run."""
+    """With what tells them apart, the reason of those that wait and the progress of those that run."""
     reasons = waiting_reasons([job.id for job in jobs if job.state in WAITING])
     running = [job.id for job in jobs if job.state == State.RUNNING]
     progress = Progress.objects.in_bulk(running) if running else {}
-    return [line_of(job, reasons.get(job.id), progress.get(job.id)) for job in jobs]
+    labels = labels_of(jobs)
+    return [line_of(job, labels.get(job.id, ""), reasons.get(job.id), progress.get(job.id)) for job in jobs]
 
 
-def line_of(job: Job, waiting: Any, progress: Progress | None) -> Line:
+def line_of(job: Job, label: str, waiting: Any, progress: Progress | None) -> Line:
     kind = KINDS.get(job.kind)
     is_fresh = progress is not None and progress.attempt == job.attempt
     note = waiting.text if waiting else progress.note if progress and is_fresh else ""
     percent = round(progress.fraction * 100) if progress and is_fresh else None
-    return Line(job, kind.title if kind else job.kind, note, percent)
+    return Line(job, kind.title if kind else job.kind, label, note, percent)

@@ -38,6 +38,16 @@ def test_the_list_takes_the_words_of_a_filter_also_turned_round(run: Run) -> Non
     assert run("jobs", "state:failed -queue:bulk", "--count").out == "1\n"
 
 
+def test_the_note_says_what_ended_a_job_and_else_what_it_is_about(run: Run) -> None:
+    make_job("succeeded", kind="email.send", payload={"subject": "The mill is running"})
+    make_job("failed", kind="email.send", payload={"subject": "It stopped"}, error="550 no such user")
+
+    lines = run("jobs", "kind:email.send").out.splitlines()
+
+    assert lines[1].endswith("550 no such user")
+    assert lines[2].endswith("The mill is running")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -223,3 +223,11 @@ def test_the_last_page_has_no_older_one(submitter):
 
     assert (second.older, len(second.rows)) == ("", 2)
     assert Job.objects.count() == 4
+
+
+def test_a_job_is_told_by_its_label_wherever_it_is_listed(page, submitter):
+    subject = "Flour & <more>"
+    job = make_job("failed", kind="email.send", owner=submitter, payload={"subject": subject})
+
+    for address in ("/jobs", f"/jobs/{job.id}", "/"):
+        assert 'class="label">Flour &amp; &lt;more&gt;<' in page.get(address).content.decode(), address

@@ -244,6 +244,7 @@ class Payload(BaseModel, extra="forbid"):
 @job_kind(
     "email.campaign",
     title="Send an email to a list",
+    label="subject",
     payload=Payload,
     example={
         "file": "guests.csv",

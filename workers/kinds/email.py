@@ -107,6 +107,7 @@ class Payload(BaseModel, extra="forbid"):
 @job_kind(
     "email.send",
     title="Send an email",
+    label="subject",
     payload=Payload,
     example={
         "to": ["ada@example.org"],

@@ -105,6 +105,7 @@ def declare() -> None:
         "example": payload_of(greet, ["Ada"], {}),
         "queue": queues()[0],
         "timeout": TIMEOUT,
+        "label": "task",
         "is_listed": False,
     }
     job_kind(RUN, title="Run a task", **common)(run)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 
+from jobs.labels import labels_of
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.management.choose import Chosen, add_words, as_words, described
 from jobs.management.door import REFUSED, Door
@@ -56,6 +57,7 @@ class Command(Door):
         if options["json"]:
             self.stdout.write(json.dumps(as_data(page.rows, waiting), indent=2, ensure_ascii=False))
             return
+        labels = labels_of(page.rows)
         rows = [
             [
                 str(job.id),
@@ -63,7 +65,7 @@ class Command(Door):
                 job.queue,
                 job.state,
                 f"{job.created_at:%Y-%m-%d %H:%M:%S}",
-                note(job, waiting),
+                note(job, waiting) or labels.get(job.id, ""),
             ]
             for job in page.rows
         ]

@@ -1,0 +1,31 @@
+"""Labels: what tells one job from another of its kind in a list: a field of the payload (a mail's subject).
+
+Read beside the list, for the jobs of its page alone: payloads may be large, and lists leave them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db.models import Case, TextField, When
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Left
+
+from jobs.models import Job
+from jobs.registry import KINDS
+
+LONGEST = 120
+"""Characters; a list has room for fewer."""
+
+
+def labels_of(jobs: Sequence[Job]) -> dict[UUID, str]:
+    """Of those whose kind names a field for it, and whose payload has it; each on one line."""
+    fields = {kind.name: kind.label for kind in KINDS.all() if kind.label}
+    wanted = [job.id for job in jobs if job.kind in fields]
+    if not wanted:
+        return {}
+    cases = [When(kind=kind, then=KeyTextTransform(field, "payload")) for kind, field in fields.items()]
+    label = Left(Case(*cases, output_field=TextField()), LONGEST)
+    found = Job.objects.filter(pk__in=wanted).values_list("id", label)
+    return {id: line for id, text in found if (line := " ".join((text or "").split()))}
