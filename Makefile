@@ -1,7 +1,7 @@
 # Millrace: `make help` says what there is. Only Python 3.11 or newer is needed; the rest comes into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench faults soak lint requirements
+.PHONY: help demo up test bench faults soak topology lint requirements
 MAKEFLAGS += --no-print-directory
 
 RUN := .venv/bin/python
@@ -47,6 +47,10 @@ faults:  ## every fault, beside plain Celery    CASE=1,2 GUARDS=1
 soak:  ## a long load under random kills       N=200000
 	$(call setup,--dev)
 	@exec $(RUN) -m tests.faults.soak $(if $(N),--jobs $(N))
+
+topology:  ## what runs where, and what waits in front of whom
+	$(call setup)
+	@exec $(RUN) manage.py topology
 
 lint:  ## style, types, import contracts
 	$(call setup,--dev)

@@ -15,7 +15,7 @@ from jobs.api.schemas import PauseIn, QueueOut, QueuesOut
 from jobs.api.shown import time
 from jobs.errors import NotFound
 from jobs.lifecycle.pause import pause_queue, resume_queue
-from jobs.pages.queues import QueueLine, queue_lines
+from jobs.lines import QueueLine, queue_lines
 
 router = Router(tags=["queues"])
 

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from jobs.lines import queue_lines
 from jobs.models import Job, Queue, Worker
-from jobs.pages.queues import queue_lines
 from tests.factories import make_job
 
 pytestmark = pytest.mark.django_db
