@@ -5,6 +5,7 @@ Read beside the list, for the jobs of its page alone: payloads may be large, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -17,6 +18,10 @@ from jobs.registry import KINDS
 
 LONGEST = 120
 """Characters; a list has room for fewer."""
+READ = 4 * LONGEST
+"""So many are read, since holes are cut out of them."""
+HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+"""What a template is filled with in each mail: `Dear {{ name }}` is read as `Dear …`."""
 
 
 def labels_of(jobs: Sequence[Job]) -> dict[UUID, str]:
@@ -26,6 +31,6 @@ def labels_of(jobs: Sequence[Job]) -> dict[UUID, str]:
     if not wanted:
         return {}
     cases = [When(kind=kind, then=KeyTextTransform(field, "payload")) for kind, field in fields.items()]
-    label = Left(Case(*cases, output_field=TextField()), LONGEST)
+    label = Left(Case(*cases, output_field=TextField()), READ)
     found = Job.objects.filter(pk__in=wanted).values_list("id", label)
-    return {id: line for id, text in found if (line := " ".join((text or "").split()))}
+    return {id: line for id, text in found if (line := " ".join(HOLE.sub("…", text or "").split())[:LONGEST])}

@@ -42,6 +42,14 @@ def test_a_payload_that_says_nothing_has_none(payload: dict[str, object]) -> Non
     assert labels_of([make_job(kind="test.letter", payload=payload)]) == {}
 
 
+def test_the_holes_of_a_template_stay_open() -> None:
+    subject = 'Dear {{ name|default:"guest" }},{% if sacks %} {{ sacks }} sacks{% endif %}'
+
+    job = make_job(kind="test.letter", payload={"subject": subject})
+
+    assert labels_of([job]) == {job.id: "Dear …,… … sacks…"}
+
+
 def test_a_long_one_is_cut_in_the_database() -> None:
     job = make_job(kind="test.letter", payload={"subject": "x" * 10_000})
 
