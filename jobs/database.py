@@ -165,7 +165,7 @@ class OwnDatabase:
 
         Whether there was reason to; the next statement of each kind makes a new one, for a millisecond.
         """
-        if time.monotonic() < self._plans_until - self.plans_seconds / 2:
+        if not conf().prepared or time.monotonic() < self._plans_until - self.plans_seconds / 2:
             return False
         self._discard_plans(self.connection)
         return True

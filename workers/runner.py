@@ -113,7 +113,7 @@ class Runner:
                 ended = []
                 if not awaited.is_over(looked_at):
                     threading.Event().wait(STEP_SECONDS)
-                elif not self.db.renew_plans():
+                elif time.monotonic() >= ends_at or not self.db.renew_plans():
                     return False
                 continue  # with plans anew: this look makes them, and the next bell's need not
             awaited.saw(job.id for job in jobs)

@@ -102,7 +102,7 @@ def ask_back(request: HttpRequest, job: Job) -> HttpResponse:
         "twice": words.get_twice(done),
         "unknown": words.count(unknown) if unknown else "",
         "others": [
-            (number, words.state(state, is_over=True))
+            (number, words.state(state, is_over=job.is_final))
             for state, number in counts.items()
             if number and state not in (ItemState.DONE, ItemState.UNCERTAIN)
         ],

@@ -1,12 +1,15 @@
 """Who hears an early bell looks until its job is there, and no longer than the bell is good."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pytest_django import Settings
 
 from jobs import early
 from jobs.attempt import Claimed
+from jobs.conf import conf
 from jobs.early import MARK, Awaited
 from jobs.models import Job
 from tests.factories import make_job
@@ -84,3 +87,26 @@ def test_plans_are_made_anew_by_a_look_for_which_nobody_waits(
 
     assert found == [0, 1, 0]
     assert Job.objects.get(pk=job).state == "succeeded", "and what that look finds is done"
+
+
+@pytest.fixture
+def no_slice(settings: Settings) -> Iterator[None]:
+    """A slice that is over with its first look."""
+    settings.MILLRACE = settings.MILLRACE | {"slice_seconds": 0.0}
+    conf.cache_clear()
+    yield
+    conf.cache_clear()
+
+
+@pytest.mark.usefixtures("no_slice")
+def test_a_look_that_takes_as_long_as_a_slice_rings_for_no_other(
+    runner: Runner, rung: list[str], renewals: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renewal after it would be followed by a bell, and that by a look as long, for ever."""
+    renewals += [True]
+    found = looks_of(runner, monkeypatch, commit_after=1_000_000, job=uuid4())
+
+    runner.hear("default", Awaited(str(uuid4())))
+
+    assert found == [0]
+    assert rung == []

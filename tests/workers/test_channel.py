@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from kombu import Connection
 from kombu.message import Message
 
 from celery_app import app
+from core.embedded.ports import free_port
 from jobs.broker import BELL, bell_queue, publish
 from jobs.lifecycle.submit import submit_job
 from tests.waiting import eventually
 from tests.workers.conftest import StartWorker
 from tests.workers.test_work import ended
-from workers.channel import use_worker_channels
+from workers.channel import WorkerChannel, use_worker_channels
 
 
 @pytest.mark.parametrize("garbage", ["no JSON", "null", "{}", "[]", '{"body": ""}', b"\xff\xfe"])
@@ -35,6 +37,24 @@ def test_what_is_no_message_ends_no_worker(
     assert ended(job.id)[0].state == "succeeded"
     assert worker.main.poll() is None
     assert "Unrecoverable" not in worker.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "garbage", ["[1]", "{}", '{"properties": {"delivery_tag": "x"}, "headers": ["a"], "body": ""}']
+)
+def test_what_is_published_and_is_no_message_ends_no_worker(
+    garbage: str, start_worker: StartWorker, alice: User, effects: Path
+) -> None:
+    worker = start_worker()
+    with redis.Redis.from_url(settings.BROKER_URL) as client:
+        database = client.connection_pool.connection_kwargs["db"]
+        eventually(lambda: client.publish(f"/{database}.celery.pidbox", garbage), timeout=30)
+        eventually(lambda: "broker_message_refused" in worker.log.read_text(), timeout=30)
+
+    job = submit_job("test.ok", {"log": str(effects)}, owner=alice)
+
+    assert ended(job.id)[0].state == "succeeded"
+    assert worker.main.poll() is None
 
 
 @pytest.fixture
@@ -67,7 +87,24 @@ def test_a_bell_is_not_accounted_for(broker: Connection) -> None:
 
     assert bell.headers["task"] == BELL
     assert in_account(broker) == 0
+
+
+def test_in_this_process_a_bell_counts_until_it_is_acknowledged(broker: Connection) -> None:
+    """Or a worker that is to take its bells slowly would take them all, and others none."""
+    broker.default_channel.basic_qos(0, 1, False)
+    bell = taken(broker, lambda connection: publish(bell_queue("a"), connection))
+
+    assert not broker.default_channel.qos.can_consume()
     bell.ack()
+    assert broker.default_channel.qos.can_consume()
+
+
+def test_a_bell_that_is_refused_is_gone(broker: Connection) -> None:
+    bell = taken(broker, lambda connection: publish(bell_queue("a"), connection))
+
+    bell.reject(requeue=True)
+
+    assert broker.default_channel.client.llen("a") == 0
     assert broker.default_channel.qos.can_consume()
 
 
@@ -79,3 +116,25 @@ def test_the_message_of_a_plain_task_is_kept_until_it_is_acknowledged(broker: Co
     assert in_account(broker) == 1
     plain.ack()
     assert in_account(broker) == 0
+
+
+def test_what_a_message_says_of_its_consumer_is_not_believed(broker: Connection) -> None:
+    def forge(connection: Connection) -> None:
+        app.send_task("plain", queue=bell_queue("a"), connection=connection)
+        client = connection.default_channel.client
+        message = json.loads(client.rpop("a"))
+        message["properties"]["delivery_info"]["consumer_tag"] = "of no account"
+        client.lpush("a", json.dumps(message))
+
+    plain = taken(broker, forge)
+    plain.ack()
+
+    assert in_account(broker) == 0
+
+
+def test_after_a_switch_to_another_server_channels_are_still_ours() -> None:
+    with Connection(f"redis://127.0.0.1:{free_port()};{settings.BROKER_URL}") as connection:
+        use_worker_channels(connection)
+        connection.ensure_connection(max_retries=2, interval_start=0, timeout=20)
+
+        assert isinstance(connection.default_channel, WorkerChannel)
