@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Any
 
 import pydantic
@@ -18,8 +20,10 @@ from jobs.registry import KINDS
 MAYBE_NUL = r"\u0000"
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """As JSON writes that character; after an odd number of backslashes it is only text."""
-NULL = "null"
-"""How a number that JSON cannot say is written, and much else."""
+ENDLESS = ("null", "Infinity", "NaN")
+"""How pydantic writes a number that JSON cannot say; the first means much else."""
+LOOSE = frozenset({"float", "any", "complex", "is-instance", "callable"})
+"""What pydantic calls the fields that may hold one."""
 DIGESTS = "SELECT id, sha256 FROM millrace_artifact WHERE id = ANY (%(ids)s)"
 
 
@@ -32,21 +36,39 @@ def dump(model: pydantic.BaseModel) -> str:
         raise refusal(model, f"it cannot be written as JSON: {error}") from None
     if MAYBE_NUL in text and NUL.search(text):
         raise refusal(model, "a text holds a NUL (U+0000), which cannot be kept: remove it")
-    if NULL in text and (places := list(endless(model.model_dump(), ()))):
+    may_be_endless = has_endless(type(model)) and any(word in text for word in ENDLESS)
+    if may_be_endless and (places := list(endless(json.loads(text), model.model_dump(), ()))):
         raise refusal(model, "is not a finite number, and JSON has no other", *places)
     return text
 
 
-def endless(found: Any, where: Where) -> Iterator[Where]:
-    """Where a number is infinite or none at all: Python reads such words, and JSON would say `null`."""
-    if isinstance(found, float) and not math.isfinite(found):
-        yield where
-    elif isinstance(found, dict):
-        for name, each in found.items():
-            yield from endless(each, (*where, str(name)))
-    elif isinstance(found, list | tuple | set | frozenset):
-        for place, each in enumerate(found):
-            yield from endless(each, (*where, place))
+@lru_cache(maxsize=1000)
+def has_endless(model: type[pydantic.BaseModel]) -> bool:
+    """Whether a payload of this sort may hold a number without end: in a float, or where anything may be."""
+    left: list[Any] = [model.__pydantic_core_schema__]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            if part.get("type") in LOOSE:
+                return True
+            left.extend(part.values())
+        elif isinstance(part, list | tuple):
+            left.extend(part)
+    return False
+
+
+def endless(written: Any, given: Any, where: Where) -> Iterator[Where]:
+    """Where Python has a number that is infinite or none, and what was written says null, or is no JSON."""
+    if isinstance(given, float):
+        if not math.isfinite(given) and (written is None or isinstance(written, float)):
+            yield where
+    elif isinstance(given, dict) and isinstance(written, dict):
+        for name, each in given.items():
+            if name in written:
+                yield from endless(written[name], each, (*where, str(name)))
+    elif isinstance(given, Collection) and isinstance(written, list):
+        for place, (one, each) in enumerate(zip(written, given, strict=False)):
+            yield from endless(one, each, (*where, place))
 
 
 def refusal(model: pydantic.BaseModel, why: str, *places: Where) -> BadPayload:

@@ -1,6 +1,7 @@
 """Accepted means kept: the row is the job, and its transaction is the caller's."""
 
 import json
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -142,11 +143,27 @@ def test_a_number_without_end_is_refused_where_it_stands(number: str) -> None:
     class Weights(pydantic.BaseModel):
         note: str | None = None
         weight: float = 1.0
-        more: dict[str, list[Any]] = {}
+        more: dict[str, deque[Any]] = {}
 
     with pytest.raises(BadPayload, match=r"weight: is not a finite .*more\.a\.1: is not a finite "):
-        dump(Weights(weight=float(number), more={"a": [1.0, float(number)]}))
+        dump(Weights(weight=float(number), more={"a": deque([1.0, float(number)])}))
     assert json.loads(dump(Weights()))["note"] is None
+
+
+def test_a_model_that_writes_it_as_no_json_is_refused_as_well() -> None:
+    class Constants(pydantic.BaseModel, ser_json_inf_nan="constants"):
+        weight: float
+
+    with pytest.raises(BadPayload, match="weight: is not a finite"):
+        dump(Constants(weight=float("nan")))
+
+
+def test_a_model_that_has_words_for_it_is_accepted() -> None:
+    class Words(pydantic.BaseModel, ser_json_inf_nan="strings"):
+        note: str | None = None
+        weight: float
+
+    assert json.loads(dump(Words(weight=float("inf")))) == {"note": None, "weight": "Infinity"}
 
 
 def test_an_expired_key_is_free_again(alice: User) -> None:
