@@ -15,10 +15,10 @@ def main(first: str, end: str) -> None:
     """To these readers, the same to each, over one connection."""
     django.setup()
     from bench.app.send_messages import make_writer
-    from jobs.mail.server import configured
     from workers.engines.mail.letter import Message
     from workers.engines.smtp.mailer import Mailer
     from workers.engines.smtp.outcome import Verdict
+    from workers.engines.smtp.server import configured
 
     written = make_writer()(reader(0))
     content = written.message().as_bytes(linesep="\r\n")

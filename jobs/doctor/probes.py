@@ -1,6 +1,13 @@
-"""Every area that doctor looks at, in the order in which trouble spreads."""
+"""Every area that doctor looks at, in the order in which trouble spreads; those of other apps come last."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.apps import apps
 
 from jobs.doctor import (
     beat,
@@ -12,7 +19,6 @@ from jobs.doctor import (
     database,
     files,
     flower,
-    mail,
     queues,
     results,
     sessions,
@@ -21,6 +27,7 @@ from jobs.doctor import (
     workers,
 )
 from jobs.doctor.examine import Probe
+from jobs.doctor.finding import Seen
 
 BROKER, DATABASE = "broker", "database"
 
@@ -39,6 +46,26 @@ PROBES = (
     Probe("times", "Times", times.look),
     Probe("flower", "Flower", flower.look),
     Probe("files", "Files", files.look),
-    Probe("mail", "Mail", mail.look, needs=DATABASE),
     Probe("configuration", "Configuration", configuration.look),
 )
+
+
+def all_probes() -> list[Probe]:
+    """Ours, and those that any installed app has as `PROBES` in its `doctor.py`."""
+    return [*PROBES, *others()]
+
+
+def others() -> Iterator[Probe]:
+    """An app whose file cannot be read is an area of its own that could not be looked at."""
+    for app in apps.get_app_configs():
+        try:
+            name = f"{app.name}.doctor"
+            if hasattr(app.module, "__path__") and find_spec(name):
+                yield from getattr(import_module(name), "PROBES", ())
+        except Exception as error:  # noqa: BLE001 - whatever is wrong in it, the others are looked at
+            yield Probe(app.label, str(app.verbose_name), partial(fail, error))
+
+
+def fail(error: Exception) -> Seen:
+    """What was raised before, where it is told."""
+    raise error

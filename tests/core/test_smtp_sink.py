@@ -13,10 +13,10 @@ import pytest
 
 from core.embedded.environment import PROJECT
 from core.embedded.ports import free_port, is_free
-from jobs.mail.server import Server
 from tests.waiting import eventually
 from workers.engines.mail.letter import Message
 from workers.engines.smtp.mailer import Mailer
+from workers.engines.smtp.server import Server
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from jobs.doctor.examine import ANSWER_SECONDS, examine
-from jobs.doctor.probes import PROBES
+from jobs.doctor.probes import all_probes
 from jobs.doctor.report import Page, as_json, exit_code
 from jobs.management.colour import wants_colour
 from jobs.management.door import Door
@@ -36,7 +36,7 @@ class Command(Door):
     def handle(self, *args: Any, **options: Any) -> None:
         """Look, print, and leave with the code."""
         begun = time.monotonic()
-        areas = examine(PROBES, seconds=options["seconds"])
+        areas = examine(all_probes(), seconds=options["seconds"])
         took = time.monotonic() - begun
         if options["json"]:
             told = as_json(areas, seconds=took, strict=options["strict"])

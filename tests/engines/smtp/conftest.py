@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from jobs.mail.server import Server
 from tests.smtp_script import LOOPBACK, ScriptedServer, scripted
 from workers.engines.mail.letter import Message
 from workers.engines.smtp.mailer import Mailer
 from workers.engines.smtp.outcome import Outcome
+from workers.engines.smtp.server import Server
 
 
 @pytest.fixture

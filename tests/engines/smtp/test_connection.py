@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pytest_django import Settings
 
-from jobs.mail.server import configured, context_for
 from tests.engines.smtp.conftest import message, send, verdicts, way_to
 from tests.smtp_script import LOOPBACK, ScriptedServer
 from workers.engines.smtp import kept
 from workers.engines.smtp.connection import Connection, Unreachable
+from workers.engines.smtp.server import configured, context_for
 
 
 def make_certificate(folder: Path, name: x509.GeneralName) -> ssl.SSLContext:

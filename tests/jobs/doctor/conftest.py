@@ -10,7 +10,7 @@ from django.db import connection
 
 from jobs.doctor.examine import examine
 from jobs.doctor.finding import Area, Finding
-from jobs.doctor.probes import PROBES
+from jobs.doctor.probes import all_probes
 from tests.worker_process import database_url
 
 Look = Callable[..., Area]
@@ -21,8 +21,8 @@ def look() -> Look:
     """One area (and the ground it stands on), as `manage.py doctor` sees it."""
 
     def look_at(name: str, *, seconds: float = 30) -> Area:
-        asked = next(probe for probe in PROBES if probe.name == name)
-        wanted = [probe for probe in PROBES if probe.name in {name, asked.needs}]
+        asked = next(probe for probe in all_probes() if probe.name == name)
+        wanted = [probe for probe in all_probes() if probe.name in {name, asked.needs}]
         return next(area for area in examine(wanted, seconds=seconds) if area.name == name)
 
     return look_at

@@ -10,12 +10,13 @@ from cryptography import x509
 from pytest_django import Settings
 
 from core.embedded.ports import free_port
-from jobs.doctor import mail
 from jobs.doctor.finding import State
 from jobs.models import MailTraffic
 from tests.engines.smtp.test_connection import make_certificate
 from tests.jobs.doctor.conftest import Look, ids, of
 from tests.smtp_script import HANG_UP, LOOPBACK, ScriptedServer, scripted
+from workers import doctor
+from workers.engines.smtp.server import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "not for everybody"
@@ -47,7 +48,7 @@ def test_a_server_that_takes_our_mail_is_ok_and_gets_none(
     area = look("mail")
 
     assert area.state is State.OK, area.seen
-    assert area.seen.text == f"127.0.0.1:{mill.port} takes mail from mill@example.org"
+    assert area.seen.text == f"127.0.0.1:{mill.port}, mail comes from mill@example.org"
     said = [line.split()[0].upper() for session in mill.sessions for line in session.lines]
     assert "MAIL" in said
     assert not {"RCPT", "DATA"} & set(said)
@@ -56,22 +57,22 @@ def test_a_server_that_takes_our_mail_is_ok_and_gets_none(
 def test_a_server_that_is_away_is_a_problem(look: Look, mill: ScriptedServer, settings: Settings) -> None:
     settings.EMAIL_PORT = free_port()
 
-    assert of(look("mail"), "mail.away").state is State.PROBLEM
+    assert of(look("mail"), "mail.unusable").state is State.PROBLEM
 
 
 def test_where_nobody_named_one_it_is_a_warning(
     look: Look, mill: ScriptedServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.EMAIL_PORT = free_port()
-    monkeypatch.setattr(mail, "UNNAMED", f"{LOOPBACK}:{settings.EMAIL_PORT}")
+    monkeypatch.setattr(doctor, "UNNAMED", f"{LOOPBACK}:{settings.EMAIL_PORT}")
 
-    assert of(look("mail"), "mail.away").state is State.WARNING
+    assert of(look("mail"), "mail.unusable").state is State.WARNING
 
 
 def test_one_that_hangs_up_is_away(look: Look, mill: ScriptedServer) -> None:
     mill.script["GREETING"] = HANG_UP
 
-    assert ids(look("mail")) == {"mail.away"}
+    assert ids(look("mail")) == {"mail.unusable"}
 
 
 def test_a_password_that_is_refused_is_a_problem_and_not_shown(
@@ -80,9 +81,9 @@ def test_a_password_that_is_refused_is_a_problem_and_not_shown(
     with_password(mill, settings)
     mill.script["AUTH"] = "535 5.7.8 Wrong password"
 
-    found = of(look("mail"), "mail.refuses")
+    found = of(look("mail"), "mail.unusable")
 
-    assert found.found == f"127.0.0.1:{mill.port} does not let mill in: 535 5.7.8 Wrong password"
+    assert found.found.endswith("it refuses user and password: 535 5.7.8 Wrong password")
     assert PASSWORD not in str(found)
 
 
@@ -91,7 +92,7 @@ def test_a_sender_that_is_refused_is_a_problem(look: Look, mill: ScriptedServer)
 
     found = of(look("mail"), "mail.sender")
 
-    assert "takes no mail from mill@example.org: 550 5.7.1 Not your address" in found.found
+    assert "takes nothing from mill@example.org: 550 5.7.1 Not your address" in found.found
     assert "FROM_EMAIL" in found.remedy
 
 
@@ -100,13 +101,13 @@ def test_a_login_that_is_not_offered_is_a_problem(
 ) -> None:
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "mill", PASSWORD
 
-    assert ids(look("mail")) == {"mail.offers"}
+    assert ids(look("mail")) == {"mail.unusable"}
 
 
 def test_tls_that_is_not_offered_is_a_problem(look: Look, mill: ScriptedServer, settings: Settings) -> None:
     settings.EMAIL_USE_TLS = True
 
-    assert ids(look("mail")) == {"mail.offers"}
+    assert ids(look("mail")) == {"mail.unusable"}
 
 
 def test_a_certificate_that_nobody_knows_is_a_problem_unless_that_is_allowed(
@@ -115,7 +116,7 @@ def test_a_certificate_that_nobody_knows_is_a_problem_unless_that_is_allowed(
     mill.tls = make_certificate(tmp_path, x509.IPAddress(ip_address(LOOPBACK)))
     settings.EMAIL_USE_TLS = True
 
-    assert ids(look("mail")) == {"mail.certificate"}
+    assert ids(look("mail")) == {"mail.unusable"}
     settings.EMAIL_UNVERIFIED = True
     assert look("mail").state is State.OK
 
@@ -125,14 +126,14 @@ def test_no_tls_where_it_comes_first_is_a_problem(
 ) -> None:
     settings.EMAIL_USE_SSL = True
 
-    assert ids(look("mail")) == {"mail.certificate"}
+    assert ids(look("mail")) == {"mail.unusable"}
 
 
 def test_a_password_in_the_clear_is_a_warning_elsewhere_than_here(settings: Settings) -> None:
-    elsewhere = mail.Server(host="mail.example.org", port=25, user="mill", password=PASSWORD)
+    elsewhere = Server(host="mail.example.org", port=25, user="mill", password=PASSWORD)
 
-    assert [found.id for found in mail.unsafe(elsewhere)] == ["mail.clear"]
-    assert not list(mail.unsafe(mail.Server(host=LOOPBACK, port=25, user="mill", password=PASSWORD)))
+    assert [found.id for found in doctor.unsafe(elsewhere)] == ["mail.clear"]
+    assert not list(doctor.unsafe(Server(host=LOOPBACK, port=25, user="mill", password=PASSWORD)))
 
 
 def test_who_asked_to_be_left_alone_is_a_warning_until_the_time_is_over(
@@ -159,5 +160,51 @@ def test_a_backend_of_djangos_is_not_asked(look: Look, mill: ScriptedServer, set
     assert not mill.sessions
 
 
-def test_an_answer_is_one_line() -> None:
-    assert mail.said(550, b"5.7.1 Not\r\nyours") == "550 5.7.1 Not yours"
+def test_a_server_that_is_not_ready_is_a_warning(look: Look, mill: ScriptedServer) -> None:
+    mill.script["MAIL"] = "451 4.7.1 Greylisted"
+
+    assert of(look("mail"), "mail.later").state is State.WARNING
+
+
+@pytest.mark.parametrize("sender", ["", "Mill", "Mill <>"])
+def test_a_sender_without_an_address_is_a_problem(
+    look: Look, mill: ScriptedServer, settings: Settings, sender: str
+) -> None:
+    settings.DEFAULT_FROM_EMAIL = sender
+
+    assert ids(look("mail")) == {"mail.no_sender"}
+
+
+def test_what_a_worker_could_not_use_is_not_ok(look: Look, mill: ScriptedServer, settings: Settings) -> None:
+    with_password(mill, settings)
+    mill.extensions = ("AUTH CRAM-MD5",)
+
+    assert "neither AUTH PLAIN nor AUTH LOGIN" in of(look("mail"), "mail.unusable").found
+
+
+def test_letters_of_any_alphabet_sign_in_and_send(
+    look: Look, mill: ScriptedServer, settings: Settings
+) -> None:
+    with_password(mill, settings)
+    settings.EMAIL_HOST_PASSWORD = "mühle"
+    settings.DEFAULT_FROM_EMAIL = "jürgen@example.org"
+
+    assert look("mail").state is State.OK
+
+
+def test_an_app_adds_areas_of_its_own(
+    look: Look, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {
+        "sound": "from jobs.doctor.examine import Probe\nfrom jobs.doctor.finding import Seen\n"
+        "PROBES = (Probe('sound', 'Sound', lambda: Seen('all is well')),)\n",
+        "broken": "1 / 0\n",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+        (tmp_path / name / "doctor.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "sound", "broken"]
+
+    assert look("sound").seen.text == "all is well"
+    assert ids(look("broken")) == {"broken.error"}

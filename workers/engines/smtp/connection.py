@@ -16,9 +16,9 @@ from datetime import timedelta
 from typing import Self
 
 from jobs.errors import Failed
-from jobs.mail.server import Server, context_for
 from jobs.mail.status import codes
 from workers.engines.smtp.outcome import GOING_AWAY, Reply, shown
+from workers.engines.smtp.server import Server, context_for
 
 LINE = re.compile(rb"(\d{3})(?:([ -])(.*))?")
 ANSWER_BYTES = 64 * 1024

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from jobs.mail.server import Server, configured
 from workers.engines.smtp.mailer import Mailer
+from workers.engines.smtp.server import Server, configured
 
 IDLE_SECONDS = 20.0
 """Servers hang up after five minutes at the earliest, and an idle connection is a place taken."""

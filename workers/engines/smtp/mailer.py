@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from jobs.mail.server import Server
 from jobs.mail.status import PERMANENT, names_sender, refuses_sender
 from workers.engines.smtp.connection import Broken, Connection, Silent, Unreachable, left_alone, unwelcome
 from workers.engines.smtp.outcome import GOING_AWAY, Outcome, Reply, Verdict
+from workers.engines.smtp.server import Server
 
 GO_AHEAD = 354
 UNDECIDED_IN_A_ROW = 3
