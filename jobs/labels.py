@@ -15,6 +15,7 @@ from django.db.models.functions import Left
 
 from jobs.models import Job
 from jobs.registry import KINDS
+from jobs.text import on_one_line
 
 LONGEST = 120
 """Characters; a list has room for fewer."""
@@ -33,4 +34,16 @@ def labels_of(jobs: Sequence[Job]) -> dict[UUID, str]:
     cases = [When(kind=kind, then=KeyTextTransform(field, "payload")) for kind, field in fields.items()]
     label = Left(Case(*cases, output_field=TextField()), READ)
     found = Job.objects.filter(pk__in=wanted).values_list("id", label)
-    return {id: line for id, text in found if (line := " ".join(HOLE.sub("…", text or "").split())[:LONGEST])}
+    return {id: line for id, text in found if (line := tidy(text or ""))}
+
+
+def label_of(job: Job) -> str:
+    """The same of one whose payload is there; empty if it has none."""
+    kind = KINDS.get(job.kind)
+    value = job.payload.get(kind.label) if kind and kind.label and isinstance(job.payload, dict) else None
+    return tidy(str(value)) if isinstance(value, str | int | float) else ""
+
+
+def tidy(text: str) -> str:
+    """As a line shows it."""
+    return on_one_line(HOLE.sub("…", text))[:LONGEST]

@@ -106,6 +106,11 @@ class WorkerLine(NamedTuple):
     """Jobs; of a batch only one runs."""
     heard_seconds: float
 
+    @property
+    def takes(self) -> bool:
+        """Whether it begins jobs."""
+        return self.is_live and not self.worker.is_draining
+
 
 def queue_lines() -> list[QueueLine]:
     """Every queue that a kind, a job, a pause or a worker names."""
@@ -126,7 +131,8 @@ def worker_lines() -> list[WorkerLine]:
     lines = [
         WorkerLine(worker, seconds < silent_seconds(), holds, seconds)
         for worker in Worker.objects.order_by("name", "started_at")
-        for holds, seconds in [heard.get(worker.id, (0, float("inf")))]
+        if worker.id in heard  # not one that came meanwhile
+        for holds, seconds in [heard[worker.id]]
     ]
     there = {line.worker.name for line in lines if line.is_live}
     # One that was started again is not missed.

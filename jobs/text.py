@@ -34,3 +34,8 @@ def span(time: timedelta) -> str:
             number = time // unit
             return f"{number} {name}{'s' if number != 1 else ''}"
     return f"{time.total_seconds():g} s"
+
+
+def on_one_line(text: str) -> str:
+    """The same in one line that a terminal shows as it is: what is no letter or sign is a blank."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from jobs.doctor.words import counted, sentence, span
 from jobs.lines import QueueLine, WorkerLine
+from jobs.text import on_one_line
 
 
 class Ends(NamedTuple):
@@ -29,12 +30,12 @@ def drawn(ends: Ends, queues: Sequence[QueueLine], workers: Sequence[WorkerLine]
     by_name = {queue.name: queue for queue in queues}
     left = dict(by_name)
     # Workers that hear the same stand together.
-    for heard, alike in groupby(sorted(workers, key=kinship), key=lambda line: kinship(line)[:2]):
-        yield from (about(line) for line in alike)
-        silent, names = heard
+    for (_, names), alike in groupby(sorted(workers, key=kinship), key=lambda line: kinship(line)[:2]):
+        for line in alike:
+            yield about(line)
+            if line.takes:
+                left = {name: queue for name, queue in left.items() if name not in names}
         yield from branches([by_name[name] for name in names if name in by_name])
-        if not silent:
-            left = {name: queue for name, queue in left.items() if name not in names}
     if not workers:
         yield "no worker  jobs wait safely until one starts"
     if unheard := [queue for queue in left.values() if queue.queued or queue.later or not workers]:
@@ -73,7 +74,8 @@ def branches(queues: Sequence[QueueLine]) -> Iterator[str]:
 def depth(queue: QueueLine) -> str:
     """What waits there, for how long, and what runs."""
     oldest = f" for {span(queue.oldest.total_seconds())}" if queue.oldest and queue.queued else ""
-    paused = f"paused by {queue.paused_by}" + (f": {queue.pause_reason}" if queue.pause_reason else "")
+    reason = on_one_line(queue.pause_reason or "")
+    paused = f"paused by {queue.paused_by}" + (f": {reason}" if reason else "")
     return sentence(
         [
             paused if queue.is_paused else "",

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from jobs import handoff, results
 from jobs.artifacts import make_link
 from jobs.database import DJANGO
-from jobs.labels import labels_of
+from jobs.labels import label_of
 from jobs.lifecycle import again
 from jobs.lifecycle.reasons import waiting_reasons
 from jobs.models import Artifact, Job, JobEvent, LogLine, Progress
@@ -97,7 +97,7 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "section": "jobs",
         "job": job,
         "kind": kind,
-        "label": labels_of([job]).get(job.id, ""),
+        "label": label_of(job),
         "waiting": waiting,
         "progress": progress if job.state == State.RUNNING else None,
         "percent": round(progress.fraction * 100) if progress else 0,

@@ -61,9 +61,9 @@ def test_workers_that_hear_the_same_stand_together(run: Run) -> None:
 
 def test_a_pause_says_who_and_why(run: Run) -> None:
     make_worker("one@mill", "email")
-    pause_queue("email", actor="olga", reason="the river is low")
+    pause_queue("email", actor="olga", reason="the river\nis \x1b[31mlow")
 
-    assert below(drawn(run), "one@mill") == ["└ email  paused by olga: the river is low"]
+    assert below(drawn(run), "one@mill") == ["└ email  paused by olga: the river is [31mlow"]
 
 
 def test_what_nobody_hears_stands_apart(run: Run) -> None:
@@ -74,6 +74,25 @@ def test_what_nobody_hears_stands_apart(run: Run) -> None:
 
     assert "gone@mill  silent for 3 h" in lines
     assert below(lines, "nobody hears")[0].startswith("└ old  1 waiting for ")
+
+
+def test_what_only_a_draining_worker_hears_is_heard_by_nobody(run: Run) -> None:
+    make_worker("leaving@mill", "old", is_draining=True)
+    make_job("queued", queue="old")
+
+    lines = drawn(run)
+
+    assert any(line.startswith("leaving@mill  2 processes, 0 jobs, draining, ") for line in lines)
+    assert below(lines, "nobody hears")[0].startswith("└ old  1 waiting for ")
+
+
+def test_each_of_several_brokers_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.conf, "broker_url", "redis://:s3cret@127.0.0.1:6398/0;redis://127.0.0.1:6399/0")
+
+    out = run("topology").out
+
+    assert "bells, through redis://127.0.0.1:6398/0, redis://127.0.0.1:6399/0" in out
+    assert "s3cret" not in out
 
 
 def test_without_a_worker_every_queue_stands_apart(run: Run) -> None:

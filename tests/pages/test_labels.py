@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import BaseModel
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.labels import LONGEST, labels_of
+from jobs.labels import LONGEST, label_of, labels_of
 from jobs.registry import job_kind
 from tests.factories import make_job
 from tests.pages.conftest import Declare
@@ -48,6 +48,20 @@ def test_the_holes_of_a_template_stay_open() -> None:
     job = make_job(kind="test.letter", payload={"subject": subject})
 
     assert labels_of([job]) == {job.id: "Dear …,… … sacks…"}
+
+
+def test_nothing_in_it_moves_a_terminals_cursor() -> None:
+    job = make_job(kind="test.letter", payload={"subject": "a\x1b[31mred\u202e"})
+
+    assert labels_of([job]) == {job.id: "a [31mred"}
+
+
+@pytest.mark.parametrize("payload", [{"subject": "The  mill"}, {}, {"subject": None}, {"subject": ["a"]}, []])
+def test_one_job_says_of_itself_what_the_list_says(payload: object) -> None:
+    job = make_job(kind="test.letter", payload=payload)
+
+    assert label_of(job) in ("", labels_of([job]).get(job.id, ""))
+    assert bool(label_of(job)) == (payload == {"subject": "The  mill"})
 
 
 def test_a_long_one_is_cut_in_the_database() -> None:

@@ -48,5 +48,7 @@ def database() -> str:
 
 
 def broker() -> str:
-    """As it is configured, without who signs in."""
-    return mask(str(app.connection_for_write().as_uri())).replace("***@", "")
+    """As it is configured, each server of several, without who signs in."""
+    connection = app.connection_for_write()
+    addresses = connection.alt or [connection.as_uri()]
+    return ", ".join(mask(str(address)).replace("***@", "") for address in addresses)
