@@ -24,6 +24,8 @@ ENDLESS = ("null", "Infinity", "NaN")
 """How pydantic writes a number that JSON cannot say; the first means much else."""
 LOOSE = frozenset({"float", "any", "complex", "is-instance", "callable"})
 """What pydantic calls the fields that may hold one."""
+CALLS = ("default_factory", "custom_init", "post_init")
+"""Where else than in functions of its own it calls code."""
 DIGESTS = "SELECT id, sha256 FROM millrace_artifact WHERE id = ANY (%(ids)s)"
 
 
@@ -45,16 +47,28 @@ def dump(model: pydantic.BaseModel) -> str:
 @lru_cache(maxsize=1000)
 def has_endless(model: type[pydantic.BaseModel]) -> bool:
     """Whether a payload of this sort may hold a number without end: in a float, or where anything may be."""
+    return any(part.get("type") in LOOSE for part in schema_parts(model))
+
+
+@lru_cache(maxsize=1000)
+def runs_code(model: type[pydantic.BaseModel]) -> bool:
+    """Whether validating a payload of this sort calls somebody's code, which may ask the database."""
+    return any(
+        str(part.get("type", "")).startswith("function") or any(part.get(name) for name in CALLS)
+        for part in schema_parts(model)
+    )
+
+
+def schema_parts(model: type[pydantic.BaseModel]) -> Iterator[dict[str, Any]]:
+    """Everything that pydantic validates such a payload by."""
     left: list[Any] = [model.__pydantic_core_schema__]
     while left:
         part = left.pop()
         if isinstance(part, dict):
-            if part.get("type") in LOOSE:
-                return True
+            yield part
             left.extend(part.values())
         elif isinstance(part, list | tuple):
             left.extend(part)
-    return False
 
 
 def endless(written: Any, given: Any, where: Where) -> Iterator[Where]:
