@@ -47,25 +47,26 @@ def dump(model: pydantic.BaseModel) -> str:
 @lru_cache(maxsize=1000)
 def has_endless(model: type[pydantic.BaseModel]) -> bool:
     """Whether a payload of this sort may hold a number without end: in a float, or where anything may be."""
-    return any(part.get("type") in LOOSE for part in schema_parts(model))
+    return any(sort in LOOSE for sort, _ in schema_parts(model))
 
 
 @lru_cache(maxsize=1000)
 def runs_code(model: type[pydantic.BaseModel]) -> bool:
     """Whether validating a payload of this sort calls somebody's code, which may ask the database."""
     return any(
-        str(part.get("type", "")).startswith("function") or any(part.get(name) for name in CALLS)
-        for part in schema_parts(model)
+        sort.startswith("function") or any(part.get(name) for name in CALLS)
+        for sort, part in schema_parts(model)
     )
 
 
-def schema_parts(model: type[pydantic.BaseModel]) -> Iterator[dict[str, Any]]:
-    """Everything that pydantic validates such a payload by."""
+def schema_parts(model: type[pydantic.BaseModel]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Everything that pydantic validates such a payload by, each with its sort."""
     left: list[Any] = [model.__pydantic_core_schema__]
     while left:
         part = left.pop()
         if isinstance(part, dict):
-            yield part
+            if isinstance(sort := part.get("type"), str):  # else a table of fields, one of which is called so
+                yield sort, part
             left.extend(part.values())
         elif isinstance(part, list | tuple):
             left.extend(part)

@@ -124,7 +124,8 @@ def chunks(kind: Kind, payloads: Iterable[Any]) -> Iterator[tuple[Chunk, Iterato
     while chunk:
         following = list(islice(rest, CHUNK))
         found: Chunk = []
-        yield chunk, repeat(None) if runs_code(kind.payload) else ahead(kind, following, found)
+        is_plain = not runs_code(kind.payload) and {type(each) for each in following} <= {dict, kind.payload}
+        yield chunk, ahead(kind, following, found) if is_plain else repeat(None)
         chunk = found + [valid(kind, payload) for payload in following[len(found) :]]
 
 

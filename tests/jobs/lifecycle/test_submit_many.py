@@ -1,6 +1,7 @@
 """Many jobs are accepted chunk by chunk; the next is validated while the server is at one, if it may be."""
 
 import gc
+from collections import UserDict
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from jobs.errors import BadPayload
 from jobs.lifecycle import submit_many as file
-from jobs.lifecycle.payload import runs_code
+from jobs.lifecycle.payload import has_endless, runs_code
 from jobs.lifecycle.submit_many import submit_many
 from jobs.models import Job
 from jobs.registry import KINDS
@@ -136,5 +137,30 @@ def test_a_model_that_calls_code_is_known(model: type[pydantic.BaseModel]) -> No
     assert runs_code(model)
 
 
-def test_a_plain_model_calls_none() -> None:
-    assert not runs_code(Number)
+class Oddly(pydantic.BaseModel):
+    """Fields that are called as parts of pydantic's own schemas are."""
+
+    type: str = "function"
+    default_factory: int = 1
+    post_init: int = 1
+
+
+@pytest.mark.parametrize("model", [Number, Oddly])
+def test_a_plain_model_calls_none(model: type[pydantic.BaseModel]) -> None:
+    assert not runs_code(model)
+    assert not has_endless(model)
+
+
+class Lazy(UserDict[str, int]):
+    """A mapping that asks the database what it holds."""
+
+    def __getitem__(self, key: str) -> int:
+        return ask(super().__getitem__(key))
+
+
+def test_what_is_no_plain_dictionary_may_ask_the_database(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit_many(declare(monkeypatch, Number), [Lazy(number=n) for n in range(COUNT)], owner=alice)
+
+    assert numbers() == list(range(COUNT))
