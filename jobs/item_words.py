@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -37,10 +37,12 @@ class ItemWords:
     reference_of: Callable[[UUID, int, Any], str] | None = None
     """The reference of an item, by its job, its id and what it was given."""
 
-    def state(self, state: str, *, is_over: bool = False) -> str:
-        """What they call an item that stands so, in a job that is over or is not."""
-        if is_over and state == ItemState.PENDING:
-            return self.undone
+    def once_over(self) -> ItemWords:
+        """The same for a job that is over."""
+        return replace(self, states={**self.states, ItemState.PENDING: self.undone})
+
+    def state(self, state: str) -> str:
+        """What they call an item that stands so."""
         return self.states.get(state, state)
 
     def known_as(self, job: UUID, item: int, given: Any) -> str:

@@ -101,10 +101,15 @@ class WorkerLine(NamedTuple):
     """A worker as it announced itself."""
 
     worker: Worker
-    is_live: bool
     holds: int
     """Jobs; of a batch only one runs."""
     heard_seconds: float
+    """How long ago it was heard."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it was heard of late."""
+        return self.heard_seconds < silent_seconds()
 
     @property
     def takes(self) -> bool:
@@ -127,12 +132,11 @@ def limit_lines() -> list[LimitLine]:
 
 def worker_lines() -> list[WorkerLine]:
     """Every worker that announced itself, those that fell silent included."""
-    heard = {id: (holds, seconds) for id, holds, seconds in DJANGO.rows(HEARD)}
+    heard = {id: told for id, *told in DJANGO.rows(HEARD)}
     lines = [
-        WorkerLine(worker, seconds < silent_seconds(), holds, seconds)
+        WorkerLine(worker, *heard[worker.id])
         for worker in Worker.objects.order_by("name", "started_at")
         if worker.id in heard  # not one that came meanwhile
-        for holds, seconds in [heard[worker.id]]
     ]
     there = {line.worker.name for line in lines if line.is_live}
     # One that was started again is not missed.

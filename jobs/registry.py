@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pydantic
@@ -29,6 +30,7 @@ from jobs.review import OpenFile, Review
 
 if TYPE_CHECKING:
     from django import forms
+    from django.apps import AppConfig
 
 P = TypeVar("P", bound=pydantic.BaseModel)
 
@@ -138,10 +140,11 @@ class Registry:
         """The kind of that name, or None."""
         return self._kinds.get(name)
 
-    def item_words(self, name: str) -> ItemWords:
-        """What people call the items of the kind of that name, which may be gone."""
+    def item_words(self, name: str, *, is_over: bool = False) -> ItemWords:
+        """What people call the items of a job that is over or not, by its kind's name; that may be gone."""
         kind = self.get(name)
-        return kind.item_words if kind else ItemWords()
+        words = kind.item_words if kind else ItemWords()
+        return words.once_over() if is_over else words
 
     def all(self) -> list[Kind]:
         """Every kind, by name."""
@@ -247,13 +250,16 @@ def discover() -> None:
     from django.apps import apps
 
     for app in apps.get_app_configs():
-        name = f"{app.name}.kinds"
-        spec = find_spec(name)
-        if spec is None:
-            continue
-        module = importlib.import_module(name)
+        module = module_of(app, "kinds")
         for entry in pkgutil.iter_modules(getattr(module, "__path__", [])):
-            importlib.import_module(f"{name}.{entry.name}")
+            importlib.import_module(f"{app.name}.kinds.{entry.name}")
+
+
+def module_of(app: AppConfig, name: str) -> ModuleType | None:
+    """What an installed app has under that name, if anything; raises what importing it raises."""
+    module = f"{app.name}.{name}"
+    has_parts = hasattr(app.module, "__path__")  # an app may be a single file
+    return importlib.import_module(module) if has_parts and find_spec(module) else None
 
 
 def bad_payload(kind: str, error: pydantic.ValidationError) -> BadPayload:

@@ -36,6 +36,11 @@ def span(time: timedelta) -> str:
     return f"{time.total_seconds():g} s"
 
 
+def printable(text: str) -> str:
+    """The same with a blank for what is no letter or sign, such as what moves a terminal's cursor."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
+
+
 def on_one_line(text: str) -> str:
-    """The same in one line that a terminal shows as it is: what is no letter or sign is a blank."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    """The same, printable, with one blank between words and no line break."""
+    return " ".join(printable(text).split())

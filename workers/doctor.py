@@ -10,6 +10,7 @@ from django.conf import settings
 
 from jobs.doctor.examine import Probe
 from jobs.doctor.finding import Finding, Seen, problem, warning
+from jobs.doctor.probes import DATABASE
 from jobs.doctor.words import span
 from jobs.elsewhere import is_loopback
 from jobs.mail.status import PERMANENT
@@ -118,4 +119,4 @@ def refuses_sender(server: Server, sender: str, reply: Reply) -> Finding:
     )
 
 
-PROBES = (Probe("mail", "Mail", look, needs="database"),)
+PROBES = (Probe("mail", "Mail", look, needs=DATABASE),)

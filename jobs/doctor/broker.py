@@ -12,7 +12,7 @@ from jobs.broker import is_redis
 from jobs.doctor import rabbitmq, redis
 from jobs.doctor.examine import first_line
 from jobs.doctor.finding import Seen, unknown
-from jobs.doctor.mask import mask
+from jobs.doctor.mask import bare, mask
 
 CONNECT_SECONDS = 3.0
 
@@ -43,7 +43,7 @@ def connected() -> Iterator[Any]:
 def unreachable(error: Exception) -> Seen:
     """Nobody there, or nobody who lets us in."""
     connection = app.connection_for_write()
-    where = mask(str(connection.as_uri())).replace("***@", "")
+    where = bare(str(connection.as_uri()))
     if "MISCONF" in str(error):  # Redis then refuses the very PING that makes a connection
         cli = redis.command_line(connection.hostname, connection.port)
         return Seen(f"{where} refuses every write", [redis.wrong_disk(cli)])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 
 from django.apps import apps
 
@@ -28,6 +26,7 @@ from jobs.doctor import (
 )
 from jobs.doctor.examine import Probe
 from jobs.doctor.finding import Seen
+from jobs.registry import module_of
 
 BROKER, DATABASE = "broker", "database"
 
@@ -59,9 +58,7 @@ def others() -> Iterator[Probe]:
     """An app whose file cannot be read is an area of its own that could not be looked at."""
     for app in apps.get_app_configs():
         try:
-            name = f"{app.name}.doctor"
-            if hasattr(app.module, "__path__") and find_spec(name):
-                yield from getattr(import_module(name), "PROBES", ())
+            yield from getattr(module_of(app, "doctor"), "PROBES", ())
         except Exception as error:  # noqa: BLE001 - whatever is wrong in it, the others are looked at
             yield Probe(app.label, str(app.verbose_name), partial(fail, error))
 

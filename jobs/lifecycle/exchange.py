@@ -19,8 +19,9 @@ from jobs.lifecycle.finish import is_plain
 from jobs.lifecycle.limits import look_again_soon
 from jobs.lifecycle.outcomes import as_recorded, tell
 from jobs.lifecycle.parameters import params_of
-from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
+from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import State
+from jobs.text import on_one_line
 
 ENDED = "(SELECT coalesce(max(clock_timestamp()), statement_timestamp()) AS at FROM ended)"
 """When the look for what comes next begins: once the last outcome is recorded."""

@@ -18,8 +18,9 @@ from jobs.database import Database
 from jobs.lifecycle.limits import look_again_soon
 from jobs.lifecycle.outcomes import as_recorded, ended_as, tell
 from jobs.lifecycle.parameters import params_of
-from jobs.lifecycle.transition import Move, again_on_deadlock, on_one_line
+from jobs.lifecycle.transition import Move, again_on_deadlock
 from jobs.states import State
+from jobs.text import on_one_line
 
 GIVEN_UP = {State.FAILED, State.CANCELLED}
 # A cancellation that was asked for wins over another attempt, not over a success.

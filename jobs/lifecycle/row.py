@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.database import Database, Params, Row
 from jobs.idempotency import CLAIM, Promise, Taken
 from jobs.lifecycle.begin import FIRST_TURN, KNOWN
-from jobs.lifecycle.transition import on_one_line
+from jobs.text import on_one_line
 
 COLUMNS = (
     "id, kind, queue, state, ready, held_by, limits, turn, priority, run_at, payload, owner_id, group_id,"

@@ -17,6 +17,7 @@ import psycopg.errors
 
 from jobs.database import Database, Params, Row
 from jobs.states import MOVES, State
+from jobs.text import on_one_line
 
 T = TypeVar("T")
 DEADLOCK_TRIES = 5
@@ -66,11 +67,6 @@ class Move:
     def run(self, db: Database, params: Params) -> list[Row]:
         """Move what may be moved; the rows that were."""
         return again_on_deadlock(db, lambda: db.rows(self.sql, params))
-
-
-def on_one_line(sql: str) -> str:
-    """The same statement without its line breaks and indents."""
-    return " ".join(sql.split())
 
 
 def again_on_deadlock(db: Database, verb: Callable[[], T]) -> T:

@@ -88,7 +88,7 @@ def ask_back(request: HttpRequest, job: Job) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, f"It cannot be run again: {refusal}", fail_silently=True)
         return redirect("job", job.id)
-    words, counts = kind.item_words, counts_of(job)
+    words, counts = KINDS.item_words(job.kind, is_over=job.is_final), counts_of(job)
     done, unknown = counts.get(ItemState.DONE, 0), counts.get(ItemState.UNCERTAIN, 0)
     everybody = sum(counts.values())
     context = {
@@ -102,7 +102,7 @@ def ask_back(request: HttpRequest, job: Job) -> HttpResponse:
         "twice": words.get_twice(done),
         "unknown": words.count(unknown) if unknown else "",
         "others": [
-            (number, words.state(state, is_over=job.is_final))
+            (number, words.state(state))
             for state, number in counts.items()
             if number and state not in (ItemState.DONE, ItemState.UNCERTAIN)
         ],

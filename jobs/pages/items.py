@@ -59,10 +59,10 @@ class Shown(NamedTuple):
 def job_items(request: HttpRequest, id: UUID) -> HttpResponse:
     """A page of them."""
     job = find_job(request.user, id)
-    words, wanted = KINDS.item_words(job.kind), wanted_by(request)
+    words, wanted = KINDS.item_words(job.kind, is_over=job.is_final), wanted_by(request)
     counted = counts_of(job)
     found, notice = listed(request, job, wanted)
-    lines = [shown(item, words, is_over=job.is_final) for item in found.rows]
+    lines = [shown(item, words) for item in found.rows]
     may_decide = can_act(request.user, job) and job.is_final
     context = {
         "section": "jobs",
@@ -71,7 +71,7 @@ def job_items(request: HttpRequest, id: UUID) -> HttpResponse:
         "words": words,
         "wanted": wanted,
         "accepted": sum(counted.values()),
-        "tabs": list(tabs(counted, returned_of(job, words, counted), words, wanted, is_over=job.is_final)),
+        "tabs": list(tabs(counted, returned_of(job, words, counted), words, wanted)),
         "query": query_of(wanted),
         "lines": lines,
         "has_reference": bool(words.reference),
@@ -96,7 +96,7 @@ def job_items(request: HttpRequest, id: UUID) -> HttpResponse:
 def job_items_csv(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     """All that fit, as CSV."""
     job = find_job(request.user, id)
-    words = KINDS.item_words(job.kind)
+    words = KINDS.item_words(job.kind, is_over=job.is_final)
     heading = [words.one, "state", "note", (words.reference or "reference").lower(), "moved_at"]
     if words.returned:
         told = words.returned.replace(" ", "_")
@@ -111,7 +111,7 @@ def rows(job: Job, wanted: WantedItems, words: ItemWords) -> Iterator[list[str]]
         for item in chunk:
             yield [
                 harmless(item.key),
-                words.state(item.state, is_over=job.is_final),
+                words.state(item.state),
                 harmless(note_of(item.detail)),
                 harmless(reference(item, words)),
                 time(item.moved_at) or "",
@@ -132,34 +132,28 @@ def listed(request: HttpRequest, job: Job, wanted: WantedItems) -> tuple[ItemPag
         return ItemPage([], "", ""), SLOW
 
 
-def shown(item: Item, words: ItemWords, *, is_over: bool) -> Shown:
+def shown(item: Item, words: ItemWords) -> Shown:
     """What a line says."""
     return Shown(
         item,
-        words.state(item.state, is_over=is_over),
+        words.state(item.state),
         notes_of(item.detail),
         reference(item, words),
         is_undecided(item),
     )
 
 
-def tabs(
-    counted: Counts, returned: int, words: ItemWords, wanted: WantedItems, *, is_over: bool
-) -> Iterator[Tab]:
+def tabs(counted: Counts, returned: int, words: ItemWords, wanted: WantedItems) -> Iterator[Tab]:
     """All of them, each state that any is in, and those about which something came back."""
-
-    def said(state: str) -> str:
-        return words.state(state, is_over=is_over)
-
     ways: list[tuple[str, str, int | None]] = [("", "all", sum(counted.values()))]
-    ways += [(state.value, said(state), number) for state, number in counted.items() if number]
+    ways += [(state.value, words.state(state), number) for state, number in counted.items() if number]
     if words.returned and (returned or counted[ItemState.DONE]):
         ways.append((RETURNED, words.returned, returned or None))
     if wanted.state and wanted.state not in {state for state, _, _ in ways}:
-        ways.append((wanted.state, said(wanted.state), 0))
-    for state, name, number in ways:
+        ways.append((wanted.state, words.state(wanted.state), 0))
+    for state, said, number in ways:
         query = query_of(WantedItems(state, wanted.text))
-        yield Tab(state, name, number, query, state == wanted.state)
+        yield Tab(state, said, number, query, state == wanted.state)
 
 
 def wanted_by(request: HttpRequest) -> WantedItems:

@@ -90,7 +90,7 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
     waiting = waiting_reasons([job.id]).get(job.id)
     asked_by = asked_by_whom(job)
     kind = KINDS.get(job.kind)
-    words, counts = KINDS.item_words(job.kind), counts_of(job)
+    words, counts = KINDS.item_words(job.kind, is_over=job.is_final), counts_of(job)
     ledger = [(state, number) for state, number in counts.items() if number]
     undecided = again.count_undecided(job.id) if job.is_final and ledger else 0
     found: dict[str, Any] = {
@@ -110,7 +110,7 @@ def facts(request: HttpRequest, job: Job) -> dict[str, Any]:
         "where": where(job.holder) if job.holder and can_operate(request.user) else "",
         "lines": lines[:LOG_LINES][::-1],
         "has_more_lines": len(lines) > LOG_LINES,
-        "ledger": [(state, number, words.state(state, is_over=job.is_final)) for state, number in ledger],
+        "ledger": [(state, number, words.state(state)) for state, number in ledger],
         "returned": returned_of(job, words, counts),
         "words": words,
         "undecided": undecided,

@@ -264,11 +264,14 @@ def discards(own: OwnDatabase, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return discards
 
 
-def test_plans_are_given_up_when_they_are_old(
-    own: OwnDatabase, discards: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(database.time, "monotonic", clock.monotonic)
+    return clock
+
+
+def test_plans_are_given_up_when_they_are_old(own: OwnDatabase, discards: list[float], clock: Clock) -> None:
     own.rows("SELECT 1")
     own.rows("SELECT 1")
     assert len(discards) == 1
@@ -280,10 +283,8 @@ def test_plans_are_given_up_when_they_are_old(
 
 
 def test_plans_renewed_while_nobody_waits_need_not_be_when_somebody_does(
-    own: OwnDatabase, discards: list[float], monkeypatch: pytest.MonkeyPatch
+    own: OwnDatabase, discards: list[float], clock: Clock
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(database.time, "monotonic", clock.monotonic)
     own.rows("SELECT 1")
     assert not own.renew_plans(), "they are new"
 

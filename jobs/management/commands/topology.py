@@ -6,16 +6,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from celery_app import app
-from jobs.doctor.mask import mask
+from jobs.database import DJANGO
+from jobs.doctor.beat import BEATS, Beat
+from jobs.doctor.mask import bare
 from jobs.doctor.words import span
-from jobs.lifecycle.known import silent_seconds
 from jobs.lines import queue_lines, worker_lines
 from jobs.management.door import Door
 from jobs.management.drawing import Ends, drawn
-from jobs.models import Beat
 
 
 class Command(Door):
@@ -31,11 +30,9 @@ class Command(Door):
 
 def beats() -> list[str]:
     """Each that was heard of late."""
-    told = {beat: (timezone.now() - beat.beat_at).total_seconds() for beat in Beat.objects.all()}
+    beats = [Beat(*row) for row in DJANGO.rows(BEATS)]
     return [
-        f"{beat.name}, process {beat.pid}, heard {span(max(0, ago))} ago"
-        for beat, ago in told.items()
-        if ago < silent_seconds()
+        f"{beat.name}, process {beat.pid}, heard {span(beat.silent)} ago" for beat in beats if beat.is_heard
     ]
 
 
@@ -51,4 +48,4 @@ def broker() -> str:
     """As it is configured, each server of several, without who signs in."""
     connection = app.connection_for_write()
     addresses = connection.alt or [connection.as_uri()]
-    return ", ".join(mask(str(address)).replace("***@", "") for address in addresses)
+    return ", ".join(bare(str(address)) for address in addresses)

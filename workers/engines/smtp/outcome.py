@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from jobs.mail.status import says_too_much
+from jobs.text import printable
 
 SHOWN_CHARACTERS = 300
 ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?!\S)")
@@ -102,6 +103,4 @@ class Outcome(NamedTuple):
 
 def shown(text: str) -> str:
     """A server's words, fit for a log line and a page."""
-    if not text.isprintable():  # hardly any, of four answers for each mail
-        text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return text[:SHOWN_CHARACTERS].strip()
+    return printable(text)[:SHOWN_CHARACTERS].strip()
