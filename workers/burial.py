@@ -1,9 +1,10 @@
 """Burial: a replacement child ends its predecessor's leases, at once and by name.
 
 Nobody needs to wait for a lease to run out when the pool itself noticed the death: the record says which job
-ran. That one is charged, what merely stood beside it in the batch is handed back. If we die on the next line,
-the leases run out and rescue does the same without knowing the name. In a worker that stops nobody is
-replaced, and its main does it (workers/undertaker.py).
+ran. That one is charged, what merely stood beside it in the batch is handed back; so is all of it if the main
+itself put the child to death. If we die on the next line, the leases run out and rescue does the same without
+knowing the name. A worker that stops replaces nobody once its pool is closed, and its main does it
+(workers/undertaker.py).
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ log = structlog.get_logger(__name__)
 
 
 def bury(last: Last, db: OwnDatabase) -> None:
-    """End the leases of a child that died."""
+    """End the leases of a child that died. Of one that its own main put to death nobody is charged."""
+    if last.was_killed:
+        hand_back(last, db)
+        return
     held = {row[0]: row for row in held_by(last.holder, db=db)}
     if held or last.trace:
         log.warning(
@@ -37,7 +41,7 @@ def bury(last: Last, db: OwnDatabase) -> None:
 
 
 def hand_back(last: Last, db: OwnDatabase) -> None:
-    """End the leases of a child that its own main put to death: nobody is charged."""
+    """End the leases of a child without a charge."""
     held = {row[0]: row[2] for row in held_by(last.holder, db=db)}
     released = release_jobs(held, holder=last.holder, db=db)
     log.warning(

@@ -2,9 +2,9 @@
 
 One of two lines holds: it names holder, job and attempt. It is written in memory that is the file's, so that
 a job costs no system call for it: the other line first, then the byte that says which of the two holds; a
-child that dies on the way leaves the line before. Behind them faulthandler appends where the child was when
-its hard time limit, or a signal such as SIGSEGV, ended it. The replacement child reads its predecessor's
-record at start.
+child that dies on the way leaves the line before. The byte behind them is the main's: that it puts this child
+to death itself. After it faulthandler appends where the child was when its hard time limit, or a signal such
+as SIGSEGV, ended it. The replacement child reads its predecessor's record at start.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import mmap
 import os
 import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -21,9 +22,11 @@ from uuid import UUID
 LINE = 100
 LINES = (1, 1 + LINE)
 """Where the two begin; the first byte says which of them holds."""
-SIZE = 1 + 2 * LINE
+MARK = 1 + 2 * LINE
+"""Where the main says that it kills."""
+SIZE = MARK + 1
 IDLE = b"idle".ljust(LINE - 1) + b"\n"
-EMPTY = b"\0" + 2 * IDLE
+EMPTY = b"\0" + 2 * IDLE + b"\0"
 
 
 class Last(NamedTuple):
@@ -34,6 +37,8 @@ class Last(NamedTuple):
     attempt: int
     trace: str
     was_timed_out: bool
+    was_killed: bool = False
+    """Its own main put it to death."""
 
 
 class Record:
@@ -63,6 +68,13 @@ class Record:
         """Slot → what its child is at; none that ended well is among them."""
         found = {int(path.name): read(path) for path in Path(cls._folder()).glob("[0-9]*")}
         return {slot: last for slot, last in found.items() if last is not None}
+
+    @classmethod
+    def mark_killed(cls, slot: int) -> None:
+        """In the main process, before it kills the slot's child: whoever finds it dead knows by whom."""
+        with suppress(FileNotFoundError), Path(cls._folder(), str(slot)).open("r+b") as record:
+            record.seek(MARK)
+            record.write(b"\1")
 
     def open(self) -> None:
         """Begin this child's record, and have faulthandler write to it."""
@@ -121,6 +133,7 @@ def read(path: Path) -> Last | None:
         int(attempt),
         trace,
         not is_fatal_error(trace) and bool(trace),
+        text[MARK:SIZE] == b"\1",
     )
 
 

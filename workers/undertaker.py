@@ -1,9 +1,10 @@
 """The undertaker: in a worker that stops, the main itself buries the children that died.
 
-Nobody is replaced any more, so no successor does it. What a child held that died by itself is dealt with as
-its successor would have (workers/burial.py); what one held that the main killed, since its kind obeyed
-nothing, is handed back uncharged. Only the dead are buried: one that still lives could still finish. If the
-database is away we are patient for a few seconds; then the leases run out, and rescue cannot know who killed.
+Once the pool is closed nobody is replaced, so no successor does it; until then one may, and the burial is the
+same (workers/burial.py): what a child held that died by itself is charged to what it ran; what one held that
+the main killed, since its kind obeyed nothing, is handed back uncharged. Only the dead are buried: one that
+still lives could still finish. If the database is away we are patient for a few seconds; then the leases run
+out, and rescue cannot know who killed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from uuid import UUID
 from billiard.process import active_children
 
 from jobs.database import OwnDatabase
-from workers.burial import bury, hand_back
+from workers.burial import bury
 from workers.dead import Life, look_at
 from workers.record import Last, Record
 from workers.shared import FLAGS, Drain
@@ -27,15 +28,13 @@ from workers.shared import FLAGS, Drain
 PATIENCE_SECONDS = 5.0
 """How long a main that ends waits for the last burial."""
 PAUSE_SECONDS = 0.05
-KILLED: set[int] = set()
-"""The slots whose children this main put to death."""
 
 
 def end_children() -> None:
     """Put every child to death that is still there; those that died before are not among them."""
     for child in active_children():
         if child.pid is not None:
-            KILLED.add(getattr(child, "index", -1))  # before it can be found dead
+            Record.mark_killed(getattr(child, "index", -1))
             with suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGKILL)
 
@@ -51,11 +50,8 @@ class Undertaker:
         """Every second or so, from the timers, once the worker stops."""
         if FLAGS.drain is Drain.NONE:
             return
-        for slot, last in self._dead().items():
-            if slot in KILLED:
-                hand_back(last, db)
-            else:
-                bury(last, db)
+        for last in self._dead():
+            bury(last, db)
             self._buried.add(last.holder)
 
     def wait(self, seconds: float = PATIENCE_SECONDS) -> bool:
@@ -67,8 +63,8 @@ class Undertaker:
             threading.Event().wait(PAUSE_SECONDS)
         return True
 
-    def _dead(self) -> dict[int, Last]:
-        """Slot → what its child was at, of those that are dead and not buried."""
+    def _dead(self) -> list[Last]:
+        """What those were at that are dead and not buried."""
         left = {slot: last for slot, last in Record.left().items() if last.holder not in self._buried}
         alive = {child.index for child in list(self.pool._pool) if look_at(child.pid) is Life.LIVES}
-        return {slot: last for slot, last in left.items() if slot not in alive}
+        return [last for slot, last in left.items() if slot not in alive]

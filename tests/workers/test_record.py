@@ -64,6 +64,20 @@ def test_a_child_that_dies_while_it_writes_leaves_the_line_before(record: Record
     assert record.predecessor() == Last(HOLDER, FIRST, 1, "", was_timed_out=False)
 
 
+def test_whom_its_main_puts_to_death_its_successor_knows(record: Record) -> None:
+    """Whatever the child still writes on its way; and of the successor itself nothing is said yet."""
+    record.running(FIRST, 1)
+    Record.mark_killed(0)
+    Record.mark_killed(7)  # there is none
+    record.running(SECOND, 1)
+
+    assert record.predecessor() == Last(HOLDER, SECOND, 1, "", was_timed_out=False, was_killed=True)
+
+    successor = Record(0, HOLDER)
+    successor.open()
+    assert successor.predecessor() == Last(HOLDER, None, 0, "", was_timed_out=False)
+
+
 @pytest.mark.parametrize("rest", [b"", b"\0", b"\1" + b"x" * LINE, b"idle"], ids=["no", "one", "half", "old"])
 def test_a_file_that_was_cut_off_names_nothing(rest: bytes, tmp_path: Path) -> None:
     (tmp_path / "0").write_bytes(rest)

@@ -13,7 +13,7 @@ import pytest
 from jobs.database import OwnDatabase
 from jobs.models import Job
 from tests.factories import make_job
-from workers import undertaker as undertaker_module
+from workers.burial import bury
 from workers.record import LINE, Record
 from workers.shared import FLAGS, Drain
 from workers.undertaker import Undertaker
@@ -53,13 +53,9 @@ def main_of(*children: Any) -> Undertaker:
     return Undertaker(SimpleNamespace(_pool=list(children)))
 
 
-def put_to_death(monkeypatch: pytest.MonkeyPatch, slot: int) -> None:
-    monkeypatch.setattr(undertaker_module, "KILLED", {slot})
-
-
-def test_one_that_lives_is_not_buried(job: Job, db: OwnDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_lives_is_not_buried(job: Job, db: OwnDatabase) -> None:
     """It may still finish: the kill is under way, the death is not."""
-    put_to_death(monkeypatch, 3)
+    Record.mark_killed(3)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         main = main_of(SimpleNamespace(pid=child.pid, index=3))
 
@@ -77,10 +73,20 @@ def test_one_that_died_by_itself_is_charged(job: Job, db: OwnDatabase) -> None:
     assert (job.state, job.crashes) == ("queued", 1)
 
 
-def test_a_database_that_is_away_is_asked_again_and_waited_for_a_while(
-    job: Job, db: OwnDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put_to_death(monkeypatch, 3)
+def test_a_successor_charges_nobody_whom_the_main_put_to_death(job: Job, db: OwnDatabase) -> None:
+    """Until its pool is closed a worker that stops still replaces its children; one of them once did."""
+    Record.mark_killed(3)
+    last = Record(3, uuid4()).predecessor()
+    assert last is not None
+
+    bury(last, db)
+
+    job.refresh_from_db()
+    assert (job.state, job.crashes, job.suspect) == ("queued", 0, False)
+
+
+def test_a_database_that_is_away_is_asked_again_and_waited_for_a_while(job: Job, db: OwnDatabase) -> None:
+    Record.mark_killed(3)
     main = main_of()
     with pytest.raises(psycopg.OperationalError):
         main.look(Away())  # type: ignore[arg-type]
