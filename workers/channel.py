@@ -15,18 +15,14 @@ from collections.abc import Callable
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from kombu import Connection
 from kombu.message import Message
 from kombu.transport import virtual
 
 from jobs.broker import BELL
 from workers.canary import CANARY
+from workers.refusal import NO_MESSAGE, refuse
 
-log = structlog.get_logger(__name__)
-
-NO_MESSAGE = (ValueError, TypeError, LookupError, AttributeError)
-"""What reading it as JSON, and then as an envelope, ends with."""
 OF_NO_ACCOUNT = frozenset({BELL, CANARY})
 """Tasks of ours that say "look here" and nothing else."""
 
@@ -88,11 +84,6 @@ class WorkerChannel(Channel):
         except NO_MESSAGE as error:
             refuse(error)
             return False
-
-
-def refuse(error: Exception) -> None:
-    """Say so, and go on."""
-    log.error("broker_message_refused", error=f"{type(error).__name__}: {error}", exc_info=True)
 
 
 def use_worker_channels(connection: Connection) -> None:

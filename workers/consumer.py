@@ -18,6 +18,7 @@ from celery.worker.state import maybe_shutdown
 from kombu import Connection
 
 from workers.channel import use_worker_channels
+from workers.refusal import Take, refusing
 from workers.stopping import drain
 
 log = structlog.get_logger(__name__)
@@ -66,6 +67,10 @@ class Consumer(consumer.Consumer):
     def close(self) -> None:
         """The worker stops, by whatever way: Celery announces neither HUP nor remote control nor an error."""
         drain()
+
+    def create_task_handler(self, *arguments: Any, **options: Any) -> Take:
+        """What takes each message: one that is none ends no worker."""
+        return refusing(super().create_task_handler(*arguments, **options), self.connection_errors)
 
     def connect(self) -> Connection:
         """Each way to a running loop begins here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,50 @@ def test_what_is_no_message_ends_no_worker(
     assert ended(job.id)[0].state == "succeeded"
     assert worker.main.poll() is None
     assert "Unrecoverable" not in worker.log.read_text()
+
+
+def push_forged(client: redis.Redis, **changes: object) -> None:
+    """Put a bell into the line of a queue, with other headers than a bell has, or another body."""
+    with app.connection_for_write() as connection:
+        bell = taken(connection, lambda connection: publish(bell_queue("a"), connection))
+    headers = {**bell.headers, **{name: value for name, value in changes.items() if name != "body"}}
+    envelope = {
+        "body": base64.b64encode(json.dumps(changes.get("body", [[], {}, {}])).encode()).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": headers,
+        "properties": bell.properties,
+    }
+    client.lpush("default", json.dumps(envelope))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": ["a"]},
+        {"id": None},
+        {"eta": []},
+        {"timelimit": "x"},
+        {"timelimit": [None, "x"]},
+        {"timelimit": [1]},
+        {"body": 5},
+        {"body": None},
+    ],
+    ids=str,
+)
+def test_a_bell_with_headers_that_are_none_takes_no_place_of_the_pool(
+    changes: dict[str, object], start_worker: StartWorker, alice: User, effects: Path
+) -> None:
+    """With one child a place that nobody gives back would be the last."""
+    worker = start_worker(slots=1, DEAF_SECONDS="600")
+    with redis.Redis.from_url(settings.BROKER_URL) as client:
+        push_forged(client, **changes)
+        eventually(lambda: client.llen("default") == 0, timeout=30)
+
+    job = submit_job("test.ok", {"log": str(effects)}, owner=alice)
+
+    assert ended(job.id)[0].state == "succeeded"
+    assert worker.main.poll() is None
 
 
 @pytest.mark.parametrize(
