@@ -8,6 +8,7 @@ moment, connect again, for ever. What is asked for by another thread (`reset`) h
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,9 +17,11 @@ import structlog
 from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
 from kombu import Connection
+from kombu.message import Message
 
 from workers.channel import use_worker_channels
-from workers.refusal import Take, refusing
+from workers.refusal import NO_MESSAGE, let_go, refuse
+from workers.request import SoundRequest, sound
 from workers.stopping import drain
 
 log = structlog.get_logger(__name__)
@@ -48,7 +51,8 @@ class Consumer(consumer.Consumer):
     """When the present connection began to bring messages (monotonic seconds); None while there is none."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        # Gossip takes what anybody says of the workers for true, and ends with what is not so.
+        super().__init__(*arguments, **{**options, "without_gossip": True})
         self.amqheartbeat = min(self.amqheartbeat or 0, HEARTBEAT_SECONDS)
         if self._is_redis():
             self.connection_errors += self.channel_errors
@@ -68,9 +72,45 @@ class Consumer(consumer.Consumer):
         """The worker stops, by whatever way: Celery announces neither HUP nor remote control nor an error."""
         drain()
 
-    def create_task_handler(self, *arguments: Any, **options: Any) -> Take:
-        """What takes each message: one that is none ends no worker."""
-        return refusing(super().create_task_handler(*arguments, **options), self.connection_errors)
+    def update_strategies(self) -> None:
+        """How each task's messages are taken: of sound parts only."""
+        for task in self.app.tasks.values():
+            task.Request = sound(task.Request)  # type: ignore[assignment]  # a class serves as its name does
+        super().update_strategies()
+
+    def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Message], object]:
+        """What takes each message: one that is none ends no worker, what breaks behind a sound one does."""
+        take = super().create_task_handler(*arguments, **options)
+
+        def take_or_refuse(message: Message) -> object:
+            made = SoundRequest.made
+            try:
+                return take(message)
+            except NO_MESSAGE as error:
+                if SoundRequest.made > made or isinstance(error, OSError):
+                    raise
+                self._refuse(message, error)
+                return None
+
+        return take_or_refuse
+
+    def on_unknown_task(self, body: object, message: Message, exc: Exception) -> None:
+        """As Celery does; where results are kept may not take what the message says, or be away."""
+        try:
+            super().on_unknown_task(body, message, exc)
+        except Exception as error:  # noqa: BLE001 - whatever a store of results raises
+            self._refuse(message, error)
+
+    def on_decode_error(self, message: Message, exc: Exception) -> None:
+        """As Celery does, which expects a body to say what it could not read."""
+        try:
+            super().on_decode_error(message, exc)
+        except NO_MESSAGE as error:
+            self._refuse(message, error)
+
+    def _refuse(self, message: Message, error: Exception) -> None:
+        refuse(error)
+        let_go(message, self.connection_errors)
 
     def connect(self) -> Connection:
         """Each way to a running loop begins here."""

@@ -14,10 +14,11 @@ import mmap
 import os
 import signal
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
+
+from jobs.holder import pid_of
 
 LINE = 100
 LINES = (1, 1 + LINE)
@@ -70,11 +71,17 @@ class Record:
         return {slot: last for slot, last in found.items() if last is not None}
 
     @classmethod
-    def mark_killed(cls, slot: int) -> None:
-        """In the main process, before it kills the slot's child: whoever finds it dead knows by whom."""
-        with suppress(FileNotFoundError), Path(cls._folder(), str(slot)).open("r+b") as record:
-            record.seek(MARK)
-            record.write(b"\1")
+    def mark_killed(cls, slot: int, pid: int) -> None:
+        """In the main process, before it kills that child: whoever finds it dead knows by whom.
+
+        A record that is another child's says nothing of it. Raises OSError; the kill depends on none.
+        """
+        path = Path(cls._folder(), str(slot))
+        last = read(path)
+        if last is not None and pid_of(last.holder) == pid:
+            with path.open("r+b") as record:
+                record.seek(MARK)
+                record.write(b"\1")
 
     def open(self) -> None:
         """Begin this child's record, and have faulthandler write to it."""

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+import structlog
 from billiard.process import active_children
 
 from jobs.database import OwnDatabase
@@ -24,6 +25,8 @@ from workers.burial import bury
 from workers.dead import Life, look_at
 from workers.record import Last, Record
 from workers.shared import FLAGS, Drain
+
+log = structlog.get_logger(__name__)
 
 PATIENCE_SECONDS = 5.0
 """How long a main that ends waits for the last burial."""
@@ -34,7 +37,10 @@ def end_children() -> None:
     """Put every child to death that is still there; those that died before are not among them."""
     for child in active_children():
         if child.pid is not None:
-            Record.mark_killed(getattr(child, "index", -1))
+            try:
+                Record.mark_killed(getattr(child, "index", -1), child.pid)
+            except OSError as error:  # its job is charged, then
+                log.warning("kill_not_marked", error=str(error))
             with suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGKILL)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from celery.worker import consumer
 from django.conf import settings
 from django.contrib.auth.models import User
 from kombu import Connection
@@ -22,9 +25,15 @@ from tests.waiting import eventually
 from tests.workers.conftest import StartWorker
 from tests.workers.test_work import ended
 from workers.channel import WorkerChannel, use_worker_channels
+from workers.consumer import Consumer
+from workers.request import SoundRequest
 
 
-@pytest.mark.parametrize("garbage", ["no JSON", "null", "{}", "[]", '{"body": ""}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "garbage",
+    ["no JSON", "null", "{}", "[]", '{"body": ""}', b"\xff\xfe", "[" * 200_000],
+    ids=lambda text: str(text[:12]),
+)
 def test_what_is_no_message_ends_no_worker(
     garbage: str | bytes, start_worker: StartWorker, alice: User, effects: Path
 ) -> None:
@@ -40,48 +49,119 @@ def test_what_is_no_message_ends_no_worker(
     assert "Unrecoverable" not in worker.log.read_text()
 
 
-def push_forged(client: redis.Redis, **changes: object) -> None:
-    """Put a bell into the line of a queue, with other headers than a bell has, or another body."""
+HYBRID = {"task": BELL, "id": "a", "args": [], "kwargs": {}}
+
+
+def push_forged(client: redis.Redis, changes: dict[str, Any], content: object, **envelope: object) -> None:
+    """Put a bell into the line of a queue, with other headers than a bell has, another body or envelope."""
     with app.connection_for_write() as connection:
         bell = taken(connection, lambda connection: publish(bell_queue("a"), connection))
-    headers = {**bell.headers, **{name: value for name, value in changes.items() if name != "body"}}
-    envelope = {
-        "body": base64.b64encode(json.dumps(changes.get("body", [[], {}, {}])).encode()).decode(),
+    encoded = base64.b64encode(json.dumps(content).encode()).decode()
+    message = {
+        "body": encoded,
         "content-encoding": "utf-8",
         "content-type": "application/json",
-        "headers": headers,
-        "properties": bell.properties,
+        "headers": {**bell.headers, **changes},
+        "properties": {**bell.properties, "delivery_info": {"exchange": "", "routing_key": "default"}},
+        **envelope,
     }
-    client.lpush("default", json.dumps(envelope))
+    client.lpush("default", json.dumps(message))
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"id": ["a"]},
-        {"id": None},
-        {"eta": []},
-        {"timelimit": "x"},
-        {"timelimit": [None, "x"]},
-        {"timelimit": [1]},
-        {"body": 5},
-        {"body": None},
-    ],
-    ids=str,
-)
-def test_a_bell_with_headers_that_are_none_takes_no_place_of_the_pool(
-    changes: dict[str, object], start_worker: StartWorker, alice: User, effects: Path
+def push_of_protocol_1(client: redis.Redis, **body: object) -> None:
+    """Everything in the body, as Celery 3 wrote it."""
+    push_forged(client, {}, {**HYBRID, **body}, headers={})
+
+
+FORGED = {
+    "id": lambda client: push_forged(client, {"id": ["a"]}, [[], {}, {}]),
+    "no id": lambda client: push_forged(client, {"id": None}, [[], {}, {}]),
+    "eta": lambda client: push_forged(client, {"eta": []}, [[], {}, {}]),
+    "limit": lambda client: push_forged(client, {"timelimit": "x"}, [[], {}, {}]),
+    "one limit": lambda client: push_forged(client, {"timelimit": [1]}, [[], {}, {}]),
+    "limit of text": lambda client: push_forged(client, {"timelimit": [None, "x"]}, [[], {}, {}]),
+    "huge limit": lambda client: push_forged(client, {"timelimit": [10**400, None]}, [[], {}, {}]),
+    "limit of a bell": lambda client: push_forged(client, {"timelimit": [0.01, None]}, [[], {}, {}]),
+    "stamps": lambda client: push_forged(client, {"stamped_headers": 5}, [[], {}, {}]),
+    "stamps of stamps": lambda client: push_forged(
+        client, {"stamped_headers": ["a"], "stamps": ["a"]}, [[], {}, {}]
+    ),
+    "number": lambda client: push_forged(client, {}, 5),
+    "null": lambda client: push_forged(client, {}, None),
+    "no body": lambda client: push_forged(client, {"compression": "application/x-gzip"}, None, body=None),
+    "hybrid": lambda client: push_forged(client, {}, {**HYBRID, "timelimit": [1]}),
+    "protocol 1": lambda client: push_of_protocol_1(client, timelimit=[None, "x"]),
+    "task of protocol 1": lambda client: push_of_protocol_1(client, task=["a"]),
+    "long id": lambda client: push_forged(client, {"task": "unknown", "id": "a" * 300}, [[], {}, {}]),
+    "id with a NUL": lambda client: push_forged(client, {"task": "unknown", "id": "a\0"}, [[], {}, {}]),
+}
+"""A bell each that is none."""
+
+
+def test_bells_that_are_none_take_no_place_of_the_pool(
+    start_worker: StartWorker, alice: User, effects: Path
 ) -> None:
     """With one child a place that nobody gives back would be the last."""
     worker = start_worker(slots=1, DEAF_SECONDS="600")
     with redis.Redis.from_url(settings.BROKER_URL) as client:
-        push_forged(client, **changes)
-        eventually(lambda: client.llen("default") == 0, timeout=30)
+        for name, push in FORGED.items():
+            push(client)
+            eventually(lambda: client.llen("default") == 0, timeout=30, what=f"it is taken: {name}")
 
-    job = submit_job("test.ok", {"log": str(effects)}, owner=alice)
+            job = submit_job("test.ok", {"log": str(effects)}, owner=alice)
 
-    assert ended(job.id)[0].state == "succeeded"
-    assert worker.main.poll() is None
+            assert ended(job.id)[0].state == "succeeded", name
+            assert worker.main.poll() is None, name
+    assert "a bell has no limit of time" in worker.log.read_text()
+
+
+class Handed:
+    """A message, as far as it matters who takes it."""
+
+    acknowledged = False
+    rejected = 0
+
+    def reject_log_error(self, *given: object) -> None:
+        self.rejected += 1
+
+
+def handler(raised: Exception, monkeypatch: pytest.MonkeyPatch, *, made: int) -> Callable[[Any], object]:
+    """What takes messages, where this is raised once so many requests were made."""
+
+    def take(message: object) -> None:
+        SoundRequest.made += made
+        raise raised
+
+    monkeypatch.setattr(SoundRequest, "made", 0)
+    monkeypatch.setattr(consumer.Consumer, "create_task_handler", lambda self: take)
+    ours = Consumer.__new__(Consumer)
+    ours.connection_errors = ()
+    return ours.create_task_handler()
+
+
+def test_what_is_raised_before_there_is_a_request_is_the_messages_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    message = Handed()
+
+    handler(AttributeError("no mapping"), monkeypatch, made=0)(message)
+
+    assert message.rejected == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "made"), [(AttributeError("a mistake"), 1), (ssl.SSLCertVerificationError("no trust"), 0)]
+)
+def test_what_breaks_behind_a_sound_message_throws_none_away(
+    raised: Exception, made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adopter's code, or a connection: the message comes again, where it was to be acknowledged late."""
+    message = Handed()
+
+    with pytest.raises(type(raised)):
+        handler(raised, monkeypatch, made=made)(message)
+
+    assert message.rejected == 0
 
 
 @pytest.mark.parametrize(

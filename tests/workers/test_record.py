@@ -12,9 +12,11 @@ from uuid import uuid4
 
 import pytest
 
+from jobs.holder import make_holder
 from workers.record import LINE, LINES, Last, Record, read
 
-HOLDER, FIRST, SECOND = uuid4(), uuid4(), uuid4()
+PID = 4711
+HOLDER, FIRST, SECOND = make_holder(uuid4(), PID), uuid4(), uuid4()
 DIES = """
 import os, signal, sys
 from uuid import UUID
@@ -67,8 +69,7 @@ def test_a_child_that_dies_while_it_writes_leaves_the_line_before(record: Record
 def test_whom_its_main_puts_to_death_its_successor_knows(record: Record) -> None:
     """Whatever the child still writes on its way; and of the successor itself nothing is said yet."""
     record.running(FIRST, 1)
-    Record.mark_killed(0)
-    Record.mark_killed(7)  # there is none
+    Record.mark_killed(0, PID)
     record.running(SECOND, 1)
 
     assert record.predecessor() == Last(HOLDER, SECOND, 1, "", was_timed_out=False, was_killed=True)
@@ -76,6 +77,16 @@ def test_whom_its_main_puts_to_death_its_successor_knows(record: Record) -> None
     successor = Record(0, HOLDER)
     successor.open()
     assert successor.predecessor() == Last(HOLDER, None, 0, "", was_timed_out=False)
+
+
+def test_a_mark_is_for_one_child_alone(record: Record) -> None:
+    """One that died by itself may have a successor by now, or may not have opened its record yet."""
+    record.running(FIRST, 1)
+
+    Record.mark_killed(0, PID + 1)
+    Record.mark_killed(7, PID)  # there is none
+
+    assert record.predecessor() == Last(HOLDER, FIRST, 1, "", was_timed_out=False)
 
 
 @pytest.mark.parametrize("rest", [b"", b"\0", b"\1" + b"x" * LINE, b"idle"], ids=["no", "one", "half", "old"])

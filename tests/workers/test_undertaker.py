@@ -1,5 +1,8 @@
 """A main that stops buries its dead children, and nobody who lives."""
 
+import errno
+import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,13 +14,17 @@ import psycopg
 import pytest
 
 from jobs.database import OwnDatabase
+from jobs.holder import make_holder
 from jobs.models import Job
 from tests.factories import make_job
+from workers import undertaker
 from workers.burial import bury
 from workers.record import LINE, Record
 from workers.shared import FLAGS, Drain
-from workers.undertaker import Undertaker
+from workers.undertaker import Undertaker, end_children
 
+PID = 4711
+"""Of the child in slot 3."""
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -33,7 +40,7 @@ def job(monkeypatch: pytest.MonkeyPatch, rung: list[str]) -> Iterator[Job]:
     """What the child in slot 3 runs; its worker stops."""
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setattr(Record, "folder", SimpleNamespace(name=folder))
-        holder = uuid4()
+        holder = make_holder(uuid4(), PID)
         job = make_job("running", holder=holder)
         line = f"run {holder.hex} {job.id.hex} {job.attempt}"
         Record(3, holder).path.write_bytes(b"\0" + line.encode().ljust(2 * LINE))
@@ -55,7 +62,7 @@ def main_of(*children: Any) -> Undertaker:
 
 def test_one_that_lives_is_not_buried(job: Job, db: OwnDatabase) -> None:
     """It may still finish: the kill is under way, the death is not."""
-    Record.mark_killed(3)
+    Record.mark_killed(3, PID)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         main = main_of(SimpleNamespace(pid=child.pid, index=3))
 
@@ -75,7 +82,7 @@ def test_one_that_died_by_itself_is_charged(job: Job, db: OwnDatabase) -> None:
 
 def test_a_successor_charges_nobody_whom_the_main_put_to_death(job: Job, db: OwnDatabase) -> None:
     """Until its pool is closed a worker that stops still replaces its children; one of them once did."""
-    Record.mark_killed(3)
+    Record.mark_killed(3, PID)
     last = Record(3, uuid4()).predecessor()
     assert last is not None
 
@@ -85,8 +92,23 @@ def test_a_successor_charges_nobody_whom_the_main_put_to_death(job: Job, db: Own
     assert (job.state, job.crashes, job.suspect) == ("queued", 0, False)
 
 
+def test_a_child_is_killed_even_where_that_cannot_be_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A main that has no descriptor left could neither stop its children nor end, deaf as it is."""
+
+    def fail(*given: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(Record, "mark_killed", fail)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        monkeypatch.setattr(undertaker, "active_children", lambda: [SimpleNamespace(pid=child.pid, index=3)])
+
+        end_children()
+
+        assert child.wait(20) == -signal.SIGKILL
+
+
 def test_a_database_that_is_away_is_asked_again_and_waited_for_a_while(job: Job, db: OwnDatabase) -> None:
-    Record.mark_killed(3)
+    Record.mark_killed(3, PID)
     main = main_of()
     with pytest.raises(psycopg.OperationalError):
         main.look(Away())  # type: ignore[arg-type]
