@@ -20,8 +20,8 @@ from kombu import Connection
 from kombu.message import Message
 
 from workers.channel import use_worker_channels
+from workers.plain import UNREADABLE, make_plain
 from workers.refusal import NO_MESSAGE, let_go, refuse
-from workers.request import SoundRequest, sound
 from workers.stopping import drain
 
 log = structlog.get_logger(__name__)
@@ -72,25 +72,22 @@ class Consumer(consumer.Consumer):
         """The worker stops, by whatever way: Celery announces neither HUP nor remote control nor an error."""
         drain()
 
-    def update_strategies(self) -> None:
-        """How each task's messages are taken: of sound parts only."""
-        for task in self.app.tasks.values():
-            task.Request = sound(task.Request)  # type: ignore[assignment]  # a class serves as its name does
-        super().update_strategies()
-
-    def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Message], object]:
-        """What takes each message: one that is none ends no worker, what breaks behind a sound one does."""
+    def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Message], None]:
+        """What takes each message: a bell that is none ends no worker and takes no place."""
         take = super().create_task_handler(*arguments, **options)
 
-        def take_or_refuse(message: Message) -> object:
-            made = SoundRequest.made
+        def take_or_refuse(message: Message) -> None:
             try:
-                return take(message)
+                is_ours = make_plain(message)
+            except UNREADABLE as error:
+                self._refuse(message, error)
+                return
+            try:
+                take(message)
             except NO_MESSAGE as error:
-                if SoundRequest.made > made or isinstance(error, OSError):
+                if not is_ours:
                     raise
                 self._refuse(message, error)
-                return None
 
         return take_or_refuse
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from celery.worker import consumer
 from django.conf import settings
 from django.contrib.auth.models import User
 from kombu import Connection
@@ -25,8 +23,6 @@ from tests.waiting import eventually
 from tests.workers.conftest import StartWorker
 from tests.workers.test_work import ended
 from workers.channel import WorkerChannel, use_worker_channels
-from workers.consumer import Consumer
-from workers.request import SoundRequest
 
 
 @pytest.mark.parametrize(
@@ -112,56 +108,7 @@ def test_bells_that_are_none_take_no_place_of_the_pool(
 
             assert ended(job.id)[0].state == "succeeded", name
             assert worker.main.poll() is None, name
-    assert "a bell has no limit of time" in worker.log.read_text()
-
-
-class Handed:
-    """A message, as far as it matters who takes it."""
-
-    acknowledged = False
-    rejected = 0
-
-    def reject_log_error(self, *given: object) -> None:
-        self.rejected += 1
-
-
-def handler(raised: Exception, monkeypatch: pytest.MonkeyPatch, *, made: int) -> Callable[[Any], object]:
-    """What takes messages, where this is raised once so many requests were made."""
-
-    def take(message: object) -> None:
-        SoundRequest.made += made
-        raise raised
-
-    monkeypatch.setattr(SoundRequest, "made", 0)
-    monkeypatch.setattr(consumer.Consumer, "create_task_handler", lambda self: take)
-    ours = Consumer.__new__(Consumer)
-    ours.connection_errors = ()
-    return ours.create_task_handler()
-
-
-def test_what_is_raised_before_there_is_a_request_is_the_messages_fault(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    message = Handed()
-
-    handler(AttributeError("no mapping"), monkeypatch, made=0)(message)
-
-    assert message.rejected == 1
-
-
-@pytest.mark.parametrize(
-    ("raised", "made"), [(AttributeError("a mistake"), 1), (ssl.SSLCertVerificationError("no trust"), 0)]
-)
-def test_what_breaks_behind_a_sound_message_throws_none_away(
-    raised: Exception, made: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An adopter's code, or a connection: the message comes again, where it was to be acknowledged late."""
-    message = Handed()
-
-    with pytest.raises(type(raised)):
-        handler(raised, monkeypatch, made=made)(message)
-
-    assert message.rejected == 0
+    assert "Hard time limit" not in worker.log.read_text()
 
 
 @pytest.mark.parametrize(
