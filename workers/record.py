@@ -74,7 +74,8 @@ class Record:
     def mark_killed(cls, slot: int, pid: int) -> None:
         """In the main process, before it kills that child: whoever finds it dead knows by whom.
 
-        A record that is another child's says nothing of it. Raises OSError; the kill depends on none.
+        A record that is another child's says nothing of it. Raises OSError, or ValueError for a line that is
+        just being written; no kill may depend on it.
         """
         path = Path(cls._folder(), str(slot))
         last = read(path)

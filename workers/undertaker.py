@@ -39,7 +39,7 @@ def end_children() -> None:
         if child.pid is not None:
             try:
                 Record.mark_killed(getattr(child, "index", -1), child.pid)
-            except OSError as error:  # its job is charged, then
+            except (OSError, ValueError) as error:  # its job is charged, then
                 log.warning("kill_not_marked", error=str(error))
             with suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGKILL)

@@ -92,11 +92,14 @@ def test_a_successor_charges_nobody_whom_the_main_put_to_death(job: Job, db: Own
     assert (job.state, job.crashes, job.suspect) == ("queued", 0, False)
 
 
-def test_a_child_is_killed_even_where_that_cannot_be_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("why", [OSError(errno.EMFILE, os.strerror(errno.EMFILE)), ValueError("torn")])
+def test_a_child_is_killed_even_where_that_cannot_be_noted(
+    why: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A main that has no descriptor left could neither stop its children nor end, deaf as it is."""
 
     def fail(*given: object) -> None:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        raise why
 
     monkeypatch.setattr(Record, "mark_killed", fail)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
