@@ -20,7 +20,7 @@ from kombu import Connection
 from kombu.message import Message
 
 from workers.channel import use_worker_channels
-from workers.plain import UNREADABLE, make_plain
+from workers.plain import make_plain
 from workers.refusal import NO_MESSAGE, let_go, refuse
 from workers.stopping import drain
 
@@ -79,7 +79,7 @@ class Consumer(consumer.Consumer):
         def take_or_refuse(message: Message) -> None:
             try:
                 is_ours = make_plain(message)
-            except UNREADABLE as error:
+            except NO_MESSAGE as error:
                 self._refuse(message, error)
                 return
             try:

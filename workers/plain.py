@@ -7,6 +7,7 @@ A bell has none of that, so it is taken off. Messages of other tasks are Celery'
 
 from __future__ import annotations
 
+from contextlib import suppress
 from reprlib import repr as short
 from typing import Any
 
@@ -14,10 +15,9 @@ from kombu.exceptions import ContentDisallowed, SerializationError
 from kombu.message import Message
 
 from workers.channel import OF_NO_ACCOUNT
-from workers.refusal import NO_MESSAGE
 
-UNREADABLE = (*NO_MESSAGE, SerializationError, ContentDisallowed)
-"""What a body is found out with that is none."""
+UNREADABLE = (SerializationError, ContentDisallowed)
+"""What a body is found out with that is none; Celery tells of it."""
 LONGEST_ID = 255
 """Characters: what the results' table has room for."""
 
@@ -25,7 +25,7 @@ LONGEST_ID = 255
 def make_plain(message: Message) -> bool:
     """Take from a bell or a canary what is no part of it; whether it is one.
 
-    Raises what is in UNREADABLE where there is no bell left, or no task's name.
+    Raises what is in NO_MESSAGE where there is no bell left, or no task's name.
     """
     name = task_of(message)
     if name not in OF_NO_ACCOUNT:
@@ -33,8 +33,8 @@ def make_plain(message: Message) -> bool:
     id = message.headers.get("id")
     if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID or "\0" in id:
         raise ValueError(f"a bell's id is {short(id)}")
-    if not is_empty(message.payload):
-        raise ValueError(f"a bell says {short(message.payload)}")
+    with suppress(*UNREADABLE):
+        check_body(message.payload)
     message.headers = {"id": id, "task": name}
     return True
 
@@ -58,9 +58,9 @@ def payload_of(message: Message) -> Any:
         return None
 
 
-def is_empty(payload: object) -> bool:
-    """Whether it is the body of a task without arguments that tells nobody."""
+def check_body(payload: object) -> None:
+    """Raises ValueError for what is no task's, or says whom to tell; arguments are refused by the task."""
     match payload:
-        case [[], {} as named, {} as embedded]:
-            return not named and not any(embedded.values())
-    return False
+        case [[*_], {}, {} as embedded] if not any(embedded.values()):
+            return
+    raise ValueError(f"a bell says {short(payload)}")

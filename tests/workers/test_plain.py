@@ -13,7 +13,8 @@ from kombu.message import Message
 from jobs.broker import BELL
 from workers.canary import CANARY
 from workers.consumer import Consumer
-from workers.plain import UNREADABLE, make_plain
+from workers.plain import make_plain
+from workers.refusal import NO_MESSAGE
 
 EMPTY = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
 MORE = {
@@ -59,20 +60,28 @@ def test_a_bell_has_a_name_and_an_id(name: str) -> None:
 
 @pytest.mark.parametrize("id", [None, 5, ["a"], "", "a" * 256, "a\0"])
 def test_a_bell_without_a_proper_id_is_none(id: object) -> None:
-    with pytest.raises(UNREADABLE):
+    with pytest.raises(NO_MESSAGE):
         make_plain(message({"task": BELL, "id": id}))
 
 
 @pytest.mark.parametrize(
-    "body", [5, None, [], [[], {}], [[1], {}, {}], [[], {"a": 1}, {}], [[], {}, {"errbacks": 5}], [[], {}, 5]]
+    "body", [5, None, [], [[], {}], [5, {}, {}], [[], 5, {}], [[], {}, {"errbacks": 5}], [[], {}, 5]]
 )
-def test_a_bell_that_says_something_is_none(body: object) -> None:
-    with pytest.raises(UNREADABLE):
+def test_a_bell_whose_body_is_none_is_none(body: object) -> None:
+    with pytest.raises(NO_MESSAGE):
         make_plain(message({"task": BELL, "id": "a"}, body))
 
 
+def test_celery_tells_of_a_bell_that_cannot_be_read() -> None:
+    bell = message({"task": BELL, "id": "a", **MORE})
+    bell.body = "{"
+
+    assert make_plain(bell)
+    assert bell.headers == {"task": BELL, "id": "a"}
+
+
 def test_a_bell_of_the_first_protocol_is_none() -> None:
-    with pytest.raises(UNREADABLE):
+    with pytest.raises(NO_MESSAGE):
         make_plain(message({}, {"task": BELL, "id": "a", "args": [], "kwargs": {}}))
 
 
