@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from celery_app import app
 from core.embedded.ports import free_port
 from jobs.broker import BELL, bell_queue, publish
 from jobs.lifecycle.submit import submit_job
+from tests.faults import bells
 from tests.waiting import eventually
 from tests.workers.conftest import StartWorker
 from tests.workers.test_work import ended
@@ -45,23 +45,17 @@ def test_what_is_no_message_ends_no_worker(
     assert "Unrecoverable" not in worker.log.read_text()
 
 
+PLAIN = ([], {}, {})
 HYBRID = {"task": BELL, "id": "a", "args": [], "kwargs": {}}
 
 
-def push_forged(client: redis.Redis, changes: dict[str, Any], content: object, **envelope: object) -> None:
+def push_forged(
+    client: redis.Redis, changes: dict[str, Any], content: object = PLAIN, **envelope: object
+) -> None:
     """Put a bell into the line of a queue, with other headers than a bell has, another body or envelope."""
-    with app.connection_for_write() as connection:
-        bell = taken(connection, lambda connection: publish(bell_queue("a"), connection))
-    encoded = base64.b64encode(json.dumps(content).encode()).decode()
-    message = {
-        "body": encoded,
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {**bell.headers, **changes},
-        "properties": {**bell.properties, "delivery_info": {"exchange": "", "routing_key": "default"}},
-        **envelope,
-    }
-    client.lpush("default", json.dumps(message))
+    forged = json.loads(bells.message(BELL, routing_key="default", arguments=json.dumps(content)))
+    forged["headers"] |= changes
+    client.lpush("default", json.dumps({**forged, **envelope}))
 
 
 def push_of_protocol_1(client: redis.Redis, **body: object) -> None:
@@ -70,26 +64,24 @@ def push_of_protocol_1(client: redis.Redis, **body: object) -> None:
 
 
 FORGED = {
-    "id": lambda client: push_forged(client, {"id": ["a"]}, [[], {}, {}]),
-    "no id": lambda client: push_forged(client, {"id": None}, [[], {}, {}]),
-    "eta": lambda client: push_forged(client, {"eta": []}, [[], {}, {}]),
-    "limit": lambda client: push_forged(client, {"timelimit": "x"}, [[], {}, {}]),
-    "one limit": lambda client: push_forged(client, {"timelimit": [1]}, [[], {}, {}]),
-    "limit of text": lambda client: push_forged(client, {"timelimit": [None, "x"]}, [[], {}, {}]),
-    "huge limit": lambda client: push_forged(client, {"timelimit": [10**400, None]}, [[], {}, {}]),
-    "limit of a bell": lambda client: push_forged(client, {"timelimit": [0.01, None]}, [[], {}, {}]),
-    "stamps": lambda client: push_forged(client, {"stamped_headers": 5}, [[], {}, {}]),
-    "stamps of stamps": lambda client: push_forged(
-        client, {"stamped_headers": ["a"], "stamps": ["a"]}, [[], {}, {}]
-    ),
+    "id": lambda client: push_forged(client, {"id": ["a"]}),
+    "no id": lambda client: push_forged(client, {"id": None}),
+    "eta": lambda client: push_forged(client, {"eta": []}),
+    "limit": lambda client: push_forged(client, {"timelimit": "x"}),
+    "one limit": lambda client: push_forged(client, {"timelimit": [1]}),
+    "limit of text": lambda client: push_forged(client, {"timelimit": [None, "x"]}),
+    "huge limit": lambda client: push_forged(client, {"timelimit": [10**400, None]}),
+    "limit of a bell": lambda client: push_forged(client, {"timelimit": [0.01, None]}),
+    "stamps": lambda client: push_forged(client, {"stamped_headers": 5}),
+    "stamps of stamps": lambda client: push_forged(client, {"stamped_headers": ["a"], "stamps": ["a"]}),
     "number": lambda client: push_forged(client, {}, 5),
     "null": lambda client: push_forged(client, {}, None),
     "no body": lambda client: push_forged(client, {"compression": "application/x-gzip"}, None, body=None),
     "hybrid": lambda client: push_forged(client, {}, {**HYBRID, "timelimit": [1]}),
     "protocol 1": lambda client: push_of_protocol_1(client, timelimit=[None, "x"]),
     "task of protocol 1": lambda client: push_of_protocol_1(client, task=["a"]),
-    "long id": lambda client: push_forged(client, {"task": "unknown", "id": "a" * 300}, [[], {}, {}]),
-    "id with a NUL": lambda client: push_forged(client, {"task": "unknown", "id": "a\0"}, [[], {}, {}]),
+    "long id": lambda client: push_forged(client, {"task": "unknown", "id": "a" * 300}),
+    "id with a NUL": lambda client: push_forged(client, {"task": "unknown", "id": "a\0"}),
 }
 """A bell each that is none."""
 
