@@ -33,6 +33,7 @@ from tests.workers.conftest import StartWorker, empty_broker, start_worker
 __all__ = ["empty_broker", "start_worker"]
 pytestmark = pytest.mark.django_db(transaction=True)
 JOBS = 30
+KILLED_AT = {2, 9, 16, 23, 30}
 
 
 @pytest.fixture
@@ -50,14 +51,14 @@ def end_some(owner: User) -> list[UUID]:
 
 def agree(ids: list[UUID], inbox: Receiver, *, timeout: float = 40) -> Counter[str]:
     """Ledger and receiver agree; how often each id was seen."""
-    eventually(
-        lambda: (
-            WebhookDelivery.objects.exclude(delivered_at=None).count() >= len(ids)
-            and not Job.objects.exclude(state="succeeded").exists()
-        ),
-        timeout=timeout,
-        what="every job ends and every end is told",
-    )
+
+    def all_is_told() -> bool:
+        told = WebhookDelivery.objects.exclude(delivered_at=None).count()
+        left = Job.objects.exclude(state="succeeded").values_list("kind", "state", "code", "error", "crashes")
+        assert told >= len(ids) and not left, f"{told} of {len(ids)} told; left are {list(left)}"
+        return True
+
+    eventually(all_is_told, timeout=timeout, what="every job ends and every end is told")
     ledger = list(WebhookDelivery.objects.values_list("job", "event"))
     assert sorted(ledger) == sorted((id, "job.succeeded") for id in ids)
     seen = Counter(inbox.ids)
@@ -103,13 +104,17 @@ def test_lost_replies_are_repeated_and_nothing_else_is(
 def test_killed_children_are_followed_by_others(
     start_worker: StartWorker, inbox: Receiver, alice: User
 ) -> None:
-    """Died after: the receiver took the event. Each of five dies once, and tells nothing under another id."""
+    """Died after: the receiver took the event. Each of five dies once, and tells nothing under another id.
+
+    Which deliveries a kill meets is chance: one that it meets three times would be taken for a poison, and
+    rightly. So more deaths are granted than there are.
+    """
     make_endpoint(inbox.url, alice)
-    worker = start_worker(**let_in())
+    worker = start_worker(**let_in(), WORKER_DEATHS=str(len(KILLED_AT) + 1))
     number = iter(range(1000))
 
     def kill_some(handler: Handler) -> None:
-        if next(number) in {2, 9, 16, 23, 30}:
+        if next(number) in KILLED_AT:
             for child in psutil.Process(worker.pid).children():
                 os.kill(child.pid, signal.SIGKILL)
         answer(204)(handler)
@@ -120,7 +125,7 @@ def test_killed_children_are_followed_by_others(
 
     seen = agree(ids, inbox)
     assert len(inbox.requests) >= len(ids)
-    assert max(seen.values()) <= 4
+    assert max(seen.values()) <= 1 + len(KILLED_AT)
 
 
 def test_a_database_that_goes_away_loses_no_event(
