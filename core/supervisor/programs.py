@@ -18,8 +18,8 @@ LEAVE_SECONDS = 5.0
 GRACEFUL_SECONDS = 5
 CHILDREN = 2
 CELERY = ("-m", "celery", "-A", "celery_app")
-# Workers have nothing to tell each other: they meet in the database. Saves a second at start.
-QUIET = ("--without-gossip", "--without-mingle")
+ALONE = "--without-mingle"
+"""Workers have nothing to tell each other: they meet in the database. Saves a second at start."""
 UNCHECKED = {"CELERY_SKIP_CHECKS": "1"}
 """The same installation is checked by its workers; a check loads all pages and the API, 10 MB for good."""
 
@@ -122,7 +122,7 @@ def make_web(logs: Path, variables: dict[str, str], port: int) -> Web:
 
 def make_worker(logs: Path, variables: dict[str, str], number: int) -> Worker:
     name = f"worker{number}"
-    options = ("-n", f"{name}@%h", "-c", str(CHILDREN), "--loglevel=INFO", "-E", *QUIET)
+    options = ("-n", f"{name}@%h", "-c", str(CHILDREN), "--loglevel=INFO", "-E", ALONE)
     return Worker(name, logs, variables, *CELERY, "worker", *options)
 
 
