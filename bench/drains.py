@@ -7,10 +7,13 @@ when every outcome is recorded; a peer's stops at its last increment.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from bench.lab import Lab
+from bench.meter import Costs, Meter
 from bench.peers.peer import Peer
 from bench.running import running, wait_until
 from core.embedded.child import Child
@@ -18,11 +21,19 @@ from core.supervisor.programs import Program
 
 PATIENCE_SECONDS = 120
 POLL_SECONDS = 0.003
+NOBODY: Mapping[str, Sequence[int]] = MappingProxyType({})
 
 
 def nobody(lab: Lab) -> list[Program]:
     """Nothing runs beside the workers."""
     return []
+
+
+class Drained(NamedTuple):
+    """Jobs per second, and what each of them cost."""
+
+    rate: float
+    costs: Costs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +78,8 @@ def submit(kind: str, jobs: int) -> None:
     submit_many(kind, ({} for _ in range(jobs)), owner=service_user("bench"))
 
 
-def drain(lab: Lab, arm: Arm, jobs: int) -> float:
-    """Jobs per second."""
+def drain(lab: Lab, arm: Arm, jobs: int) -> Drained:
+    """From an empty database to the last outcome."""
     wanted = max(10, round(jobs * arm.share))
     lab.empty()
     arm.fill(lab, wanted)
@@ -78,13 +89,18 @@ def drain(lab: Lab, arm: Arm, jobs: int) -> float:
     with running(*beside):
         for program in beside:
             wait_until(program.is_ready, f"{program.name} is ready (see {lab.logs})")
-        return drain_by(lab, arm, wanted)
+        return drain_by(lab, arm, wanted, beside)
 
 
-def drain_by(lab: Lab, arm: Arm, wanted: int) -> float:
-    """Jobs per second, by workers that start now."""
-    with running(*arm.workers(lab)):
-        return time_counter(lab, wanted, arm.name, is_recorded=lab.is_settled if arm.is_ours else at_once)
+def drain_by(lab: Lab, arm: Arm, wanted: int, beside: Sequence[Child]) -> Drained:
+    """By workers that start now."""
+    workers = arm.workers(lab)
+    with running(*workers):
+        programs = {"workers": workers, "beside": beside, **lab.servers}
+        return time_counter(
+            lab, wanted, arm.name, is_recorded=lab.is_settled if arm.is_ours else at_once,
+            pids={name: [each.pid or 0 for each in some] for name, some in programs.items()},
+        )  # fmt: skip
 
 
 def at_once() -> bool:
@@ -92,15 +108,19 @@ def at_once() -> bool:
     return True
 
 
-def time_counter(lab: Lab, jobs: int, name: str, *, is_recorded: Callable[[], bool] = at_once) -> float:
+def time_counter(
+    lab: Lab, jobs: int, name: str, *, is_recorded: Callable[[], bool] = at_once,
+    pids: Mapping[str, Sequence[int]] = NOBODY,
+) -> Drained:  # fmt: skip
     """Between a tenth and the last."""
     until = time.monotonic() + PATIENCE_SECONDS
-    first_at, first = 0.0, 0
+    first_at, first, meter = time.monotonic(), 0, Meter(pids)
     while time.monotonic() < until:
         done = lab.done()
-        if not first and done >= jobs // 10:
-            first_at, first = time.monotonic(), done
+        if not first and jobs // 10 <= done < jobs:  # few may be over before they are looked at
+            first_at, first, meter = time.monotonic(), done, Meter(pids)
         if done >= jobs and is_recorded():
-            return (done - first) / (time.monotonic() - first_at)
+            seconds, costs = time.monotonic() - first_at, meter.each(done - first)
+            return Drained((done - first) / seconds, costs)
         time.sleep(POLL_SECONDS)
     raise SystemExit(f"{name}: {done} of {jobs} jobs were done in {PATIENCE_SECONDS} s; see {lab.logs}")

@@ -21,6 +21,7 @@ import redis
 from bench.peers.environment import interpreter
 from bench.peers.peer import Peer
 from bench.peers.worker import PeerWorker
+from core.embedded.child import Child
 from core.embedded.environment import PROJECT
 from core.embedded.ports import free_port
 from core.embedded.postgres import Postgres
@@ -39,6 +40,7 @@ class Lab:
         self.folder = folder
         self.logs = folder / "log"
         self.postgres = postgres
+        self.redis_server = redis_server
         self.redis = redis.Redis.from_url(redis_server.database(1))
         self.variables = {
             "VAR_DIR": str(folder / "var"),
@@ -115,6 +117,11 @@ class Lab:
         """As `make up` starts it."""
         variables = {**self.variables, "FLOWER_AUTH": "bench:nobody else is on this machine's loopback"}
         return make_flower(self.logs, variables, free_port())
+
+    @property
+    def servers(self) -> dict[str, list[Child]]:
+        """By the names under which their costs are listed."""
+        return {"postgresql": [self.postgres], "redis": [self.redis_server]}
 
     def peer_workers(self, peer: Peer) -> list[PeerWorker]:
         """The peer's two processes, however it starts them."""

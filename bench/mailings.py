@@ -7,7 +7,7 @@ every outcome is recorded, and then the ledger and the sink must agree about eve
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -17,8 +17,8 @@ import psycopg
 from bench import letters
 from bench.drains import at_once
 from bench.lab import Lab
+from bench.meter import Costs, Meter
 from bench.postbox import Postbox
-from bench.processes import cpu_seconds, family
 from bench.running import running, wait_until
 from core.supervisor.programs import Program
 
@@ -44,10 +44,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Sent:
-    """Mails per second; the processor's microseconds for each of them, by program; the first of them."""
+    """Mails per second, what each of them cost, and the first of them."""
 
     rate: float
-    cpu: Mapping[str, float]
+    costs: Costs
     first: bytes
 
 
@@ -137,7 +137,7 @@ def send(lab: Lab, arm: Arm, mails: int) -> Sent:
             programs = {
                 "sender": senders, "sink": [box], "postgresql": [lab.postgres]
             }  # fmt: skip
-            rate, cpu = time_mails(
+            rate, costs = time_mails(
                 lab, box, count, arm.name,
                 pids={name: [each.pid or 0 for each in some] for name, some in programs.items()},
                 is_recorded=lab.is_settled if arm.is_ours else at_once,
@@ -146,7 +146,7 @@ def send(lab: Lab, arm: Arm, mails: int) -> Sent:
     box.check(count)
     if arm.is_ours:
         check_ledger(lab, count)
-    return Sent(rate, cpu, box.first)
+    return Sent(rate, costs, box.first)
 
 
 def time_mails(
@@ -155,30 +155,24 @@ def time_mails(
     count: int,
     name: str,
     *,
-    pids: Mapping[str, Iterable[int]],
+    pids: Mapping[str, Sequence[int]],
     is_recorded: Callable[[], bool],
     are_sending: Callable[[], bool],
-) -> tuple[float, dict[str, float]]:
+) -> tuple[float, Costs]:
     """Between a tenth and the last: mails a second, and what each cost whom."""
     until = time.monotonic() + PATIENCE_SECONDS
-    first_at, first, before = 0.0, 0, dict.fromkeys(pids, 0.0)
+    first_at, first, meter = time.monotonic(), 0, Meter(pids)
     while time.monotonic() < until:
         is_over, got = not are_sending(), box.number
         if is_over and got < count:
             raise SystemExit(f"{name}: whoever sends ended after {got} of {count} mails; see {lab.logs}")
-        if not first and got >= count // 10:
-            first_at, first, before = time.monotonic(), got, used(pids)
+        if not first and count // 10 <= got < count:  # few may be over before they are looked at
+            first_at, first, meter = time.monotonic(), got, Meter(pids)
         if got >= count and is_recorded():
-            seconds, after = time.monotonic() - first_at, used(pids)
-            each = {who: (after[who] - before[who]) / (got - first) * 1e6 for who in pids}
-            return (got - first) / seconds, each
+            seconds, costs = time.monotonic() - first_at, meter.each(got - first)
+            return (got - first) / seconds, costs
         time.sleep(POLL_SECONDS)
     raise SystemExit(f"{name}: {got} of {count} mails came in {PATIENCE_SECONDS} s; see {lab.logs}")
-
-
-def used(pids: Mapping[str, Iterable[int]]) -> dict[str, float]:
-    """Processor seconds so far."""
-    return {name: sum(cpu_seconds(one) for pid in some for one in family(pid)) for name, some in pids.items()}
 
 
 def check_ledger(lab: Lab, count: int) -> None:

@@ -116,20 +116,29 @@ def depths(found: Kept) -> list[str]:
     ]
 
 
+ADDED = {"limit", "flower"}
+"""Arms of S7 that have what they are called after; the others lack it."""
+
+
 def prices(found: Kept) -> list[str]:
     """A row for each part."""
-    lines = {line["measure"]: line for line in found["lines"]}
-    rows = [(PARTS.get(name, name), line) for name, line in lines.items()]
+    costs = {arm: sum(each.values()) for arm, each in found["more"]["cpu"].items()}
+    rows = []
+    for line in found["lines"]:
+        arm = line["measure"].removeprefix("S7 ")
+        more = costs[arm] - costs["all"] if arm in ADDED else costs["all"] - costs[arm]
+        low, high = line["spread"]
+        rows.append(
+            f"| {PARTS[line['measure']]} | {number(line['peer_value'])} | {line['value']:.1f} % |"
+            f" {low:.0f} … {high:.0f} % | {more:+.0f} µs |"
+        )
     return [
-        f"With everything on: {number(median(found['values']['all']))} jobs/s.",
+        f"With everything on: {number(median(found['values']['all']))} jobs/s,"
+        f" and {costs['all']:,.0f} µs of the processors' time for a job.",
         "",
-        "| what | without it, jobs/s | its price | between |",
-        "|---|---|---|---|",
-        *(
-            f"| {what} | {number(line['peer_value'])} | {line['value']:.1f} % |"
-            f" {line['spread'][0]:.0f} … {line['spread'][1]:.0f} % |"
-            for what, line in rows
-        ),
+        "| what | without it, jobs/s | its price | between | processor time a job |",
+        "|---|---|---|---|---|",
+        *rows,
         "",
     ]
 

@@ -87,7 +87,7 @@ def drain_some(lab: Lab, table: DeepTable, kind: str, jobs: int, say: Callable[[
         table.top_up(connection, kind, jobs, say)
         table.tidy(connection)
     with running(lab.worker(queue=LINES[kind], DATABASE_URL=table.url)):
-        return time_counter(lab, jobs, kind)
+        return time_counter(lab, jobs, kind).rate
 
 
 def line(name: str, depths: tuple[int, ...], values: dict[str, list[float]], rounds: int) -> Line:

@@ -28,7 +28,7 @@ def run(lab: Lab, wishes: Wishes) -> list[Found]:
     for number in range(wishes.rounds):
         for name, arm in arms.items():
             with progress.step(name) as told:
-                rates[name].append(drain(lab, arm, wishes.jobs))
+                rates[name].append(drain(lab, arm, wishes.jobs).rate)
                 told.append(f"round {number + 1}: {rates[name][-1]:,.0f} jobs/s")
     return [found(measure, rates, wishes) for measure in asked]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
-
 from bench.lab import Lab
 from bench.mailings import Arm, Sent, campaigns, flood, send, send_messages
 from bench.measure import Found, Line, alone, at_least, beside
+from bench.meter import typical
 from bench.progress import Progress
 from bench.wishes import Wishes
 
@@ -33,9 +32,10 @@ def run(lab: Lab, wishes: Wishes) -> list[Found]:
                 one = send(lab, arm, wishes.jobs)
                 check_signature(arm, one)
                 sent[arm.name].append(one)
-                told.append(f"{one.rate:,.0f} mails/s, {sum(one.cpu.values()):.0f} µs of CPU each")
+                told.append(f"{one.rate:,.0f} mails/s, {sum(one.costs.values()):.0f} µs of CPU each")
     rates = {name: [one.rate for one in some] for name, some in sent.items()}
-    more = {"mails": wishes.jobs, "cpu": {name: shares(some) for name, some in sent.items()}}
+    costs = {name: typical([one.costs for one in some]) for name, some in sent.items()}
+    more = {"mails": wishes.jobs, "cpu": costs}
     return [
         Found(
             measure=measure, lines=lines(measure, rates), values=rates, rounds=wishes.rounds, more=more
@@ -62,8 +62,3 @@ def check_signature(arm: Arm, sent: Sent) -> None:
     is_signed = b"DKIM-Signature:" in sent.first
     if is_signed != (wanted is not None) or (wanted and wanted not in sent.first):
         raise SystemExit(f"{arm.name}: the first mail is not signed as it should be: {sent.first[:500]!r}")
-
-
-def shares(sent: list[Sent]) -> dict[str, float]:
-    """Program → the processor's microseconds for a mail, in the middle of all rounds."""
-    return {name: round(statistics.median(one.cpu[name] for one in sent), 1) for name in sent[0].cpu}

@@ -1,6 +1,7 @@
 """S7: what it costs that every job explains itself, and that lines are fair: S1 with and without parts of it.
 
-The price is the share of the bare speed that is lost. Most parts are left out by the benchmark; a limit and a
+The price is the share of the bare speed that is lost; beside it stands what the processors do more for a
+job, which a shared machine's moods change less. Most parts are left out by the benchmark; a limit and a
 Flower that listens are added, because a fresh install has no limited kind and Flower is a program of its own.
 """
 
@@ -9,9 +10,10 @@ from __future__ import annotations
 import statistics
 from dataclasses import replace
 
-from bench.drains import Arm, drain, millrace
+from bench.drains import Arm, Drained, drain, millrace
 from bench.lab import Lab
 from bench.measure import Bar, Found, Line, at_most, median, rounded, spread
+from bench.meter import typical
 from bench.progress import Progress
 from bench.wishes import Wishes
 
@@ -66,16 +68,20 @@ ADDED = (arm("limit", kind="bench.limited"), watched(arm("flower")))
 def run(lab: Lab, wishes: Wishes) -> list[Found]:
     """All of them in every round."""
     arms = {"all": ALL, **{f"without {a.name}": a for a in LACKING}, **{f"with {a.name}": a for a in ADDED}}
-    rates: dict[str, list[float]] = {arm.name: [] for arm in arms.values()}
+    drained: dict[str, list[Drained]] = {arm.name: [] for arm in arms.values()}
     progress = Progress("S7", wishes.rounds * len(arms))
     for _ in range(wishes.rounds):
         for title, arm in arms.items():
             with progress.step(title) as told:
-                rates[arm.name].append(drain(lab, arm, wishes.jobs))
-                told.append(f"{rates[arm.name][-1]:,.0f} jobs/s")
+                one = drain(lab, arm, wishes.jobs)
+                drained[arm.name].append(one)
+                told.append(f"{one.rate:,.0f} jobs/s, {sum(one.costs.values()):.0f} µs of CPU each")
+    rates = {name: [one.rate for one in some] for name, some in drained.items()}
+    costs = {name: typical([one.costs for one in some]) for name, some in drained.items()}
+    more = {"jobs": wishes.jobs, "cpu": costs}
     lines = [line(arm.name, rates[arm.name], rates["all"]) for arm in LACKING]
     lines += [line(arm.name, rates["all"], rates[arm.name]) for arm in ADDED]
-    return [Found(measure="S7", lines=lines, values=rates, rounds=wishes.rounds, more={"jobs": wishes.jobs})]
+    return [Found(measure="S7", lines=lines, values=rates, rounds=wishes.rounds, more=more)]
 
 
 def line(name: str, without: list[float], whole: list[float]) -> Line:
