@@ -26,7 +26,7 @@ from workers.context import Context
 log = structlog.get_logger(__name__)
 
 REPEAT_SECONDS = 1.0
-"""How soon a beat that failed is repeated."""
+"""How soon a beat that failed is repeated, at the latest: rescue waits for two beats after an outage."""
 TICK_SECONDS = 0.1
 """How often the thread looks what is due while something is held."""
 
@@ -139,7 +139,7 @@ class Leases:
             renewed = renew_leases(held, holder=self.holder, db=self.db)
         except psycopg.Error as error:
             self._lost_database(error)
-            self._beat_at = now + REPEAT_SECONDS
+            self._beat_at = now + min(REPEAT_SECONDS, conf().heartbeat_seconds)
             return
         self._beat_at = now + conf().heartbeat_seconds
         for job in held.keys() - renewed.kept:
