@@ -16,8 +16,8 @@ from tests.faults.cases import all_cases
 
 ROW = "row: "
 """How a case's process marks what it found among what it says."""
-TIMED = ("I9:", "I11:")
-"""The invariants that are about time."""
+TIMED = ("I9:", "I11:", "I10: looks that hung", "the slot was not free in time", "started late:")
+"""The invariants that are about time, and what cases say of it."""
 CASE_SECONDS = 1800.0
 """No case takes longer; one that does hangs."""
 

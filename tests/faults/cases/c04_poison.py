@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 BATCH = 10
 THIRD = 2
-PRIMING = 10
+PRIMING = 40
+PRIMED = 20
+"""Jobs of each child: after so many its pace has forgotten how slow the first was."""
 CONTROL_SECONDS = 12.0
 
 
@@ -74,12 +77,13 @@ def prime(lab: Lab, kind: str, worker: WorkerProcess) -> None:
     """Before anything else it does some of the kind: its children know the pace, and claim batches."""
 
     def is_primed() -> bool:
-        if set(worker.children) <= {int(line[3]) for line in lab.effects.lines()}:
+        done = Counter(int(line[3]) for line in lab.effects.lines())
+        if all(done[child] >= PRIMED for child in worker.children):
             return True
         lab.submit_many(kind, PRIMING, priority=10)
         return False
 
-    lab.eventually(is_primed, what="every child has done some")
+    lab.eventually(is_primed, 60, "every child has done some")
 
 
 def deaths(lab: Lab, key: str) -> list[float]:

@@ -78,7 +78,7 @@ def lost_replies(lab: Lab, inbox: Receiver, size: Size) -> Row:
     begin(lab, inbox, port=proxy.port)
     times = size.of(20, 3)
     proxy.drop_reply(b"webhook-id", times=times)
-    worker = lab.worker()
+    worker = lab.worker(WEBHOOK_SECONDS="30")  # nothing but a dropped reply is a reason to tell again
     lab.submit_mix(size.of(JOBS, 12))
     verdict, note = agree(lab, inbox)
     worker.stop()
@@ -151,8 +151,9 @@ def kill_at(lab: Lab, inbox: Receiver, point: str, who: str, size: Size) -> Row:
 def kill_while_telling(lab: Lab, inbox: Receiver, whom: str, size: Size) -> Row:
     """The receiver has it, and whoever told it dies before the answer."""
     begin(lab, inbox)
-    workers = [lab.worker() for _ in range(2)]
     at = set(range(2, JOBS, 5)) if whom == "child" else {4, 20}
+    # A telling that chance has killed three times would rightly be given up.
+    workers = [lab.worker(WORKER_DEATHS=str(len(at) + 1)) for _ in range(2)]
     number = iter(range(1_000_000))
 
     def kill(handler: Handler) -> None:

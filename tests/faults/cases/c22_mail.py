@@ -135,7 +135,7 @@ def server_dies(lab: Lab, kept: str, policy: str, size: Size) -> Row:
     """It dies between the final dot and its 250, having kept the mail or not, and is started again."""
     with mailing(lab, f"server {kept} {policy}", pause=SLOW) as (mail, look):
         worker = mail.worker()
-        mail.submit(size.of(RECIPIENTS, 80), is_again=POLICIES[policy])
+        mail.submit(size.of(RECIPIENTS, 240), is_again=POLICIES[policy])
         mail.until(lambda: len(mail.record.read()) >= HELD, what="it is in the middle")
         mail.die(is_kept=kept == "kept")
         mail.start()
