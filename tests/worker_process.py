@@ -18,13 +18,17 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
 SHORT_TIMES = {
-    "LEASE_SECONDS": "2",
+    "LEASE_SECONDS": "20",
     "HEARTBEAT_SECONDS": "0.3",
     "SWEEP_SECONDS": "0.3",
     "GATE_SECONDS": "0.1",
     "FLUSH_SECONDS": "0.2",
     "GRACE_SECONDS": "0.6",
 }
+
+
+SHORT_LEASE = {"LEASE_SECONDS": "2"}
+"""For tests in which one runs out. In others a child that got no processor for so long would lose its job."""
 
 
 class WorkerProcess:
@@ -55,11 +59,15 @@ class WorkerProcess:
             self.process = subprocess.Popen(
                 self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
-        eventually(self.is_listening, timeout=30, what=f"worker {self.name} listens; see {self.log}")
+        eventually(
+            lambda: self.main.poll() is not None or self.is_listening(),
+            timeout=90,
+            what=f"worker {self.name} listens; see {self.log}",
+        )
+        assert self.main.poll() is None, f"the worker ended:\n{self.log.read_text()[-3000:]}"
         return self
 
     def is_listening(self) -> bool:
-        assert self.main.poll() is None, f"the worker ended:\n{self.log.read_text()[-3000:]}"
         return Worker.objects.filter(name=self.name, pid=self.pid).exists()
 
     def is_draining(self) -> bool:

@@ -120,7 +120,11 @@ def test_who_waits_too_often_is_told_so_but_keeps_the_job(submitter: User, tmp_p
     with WebProcess(tmp_path / "web.log", WAITS_PER_MINUTE="1", STREAMS_PER_MINUTE="1") as web:
         url = web.url + BASE
         assert httpx2.get(f"{url}/jobs/{job.id}", headers=hasty).status_code == 200
-        refused = httpx2.get(f"{url}/jobs/{job.id}", headers=hasty)
+        # Where the first count took longer than one is waited for, a few more are let through.
+        refused = eventually(
+            lambda: (asked := httpx2.get(f"{url}/jobs/{job.id}", headers=hasty)).is_error and asked,
+            timeout=30,
+        )
         accepted = httpx2.post(f"{url}/jobs", json=JOB, headers=hasty)
         assert httpx2.get(f"{url}/jobs/{job.id}", headers=wait).status_code == 200
 
@@ -184,18 +188,18 @@ def test_two_hundred_wait_on_one_process_without_a_thread_or_connection_each(
     before = web.threads, sessions()
 
     async def ask(client: httpx2.AsyncClient) -> httpx2.Response:
-        return await client.post(f"{url}/jobs", json=JOB, headers=headers | {"Prefer": "wait=20"})
+        return await client.post(f"{url}/jobs", json=JOB, headers=headers | {"Prefer": "wait=60"})
 
     async def ask_all() -> list[httpx2.Response]:
         limits = httpx2.Limits(max_connections=WAITS)
-        async with httpx2.AsyncClient(limits=limits, timeout=60) as client:
+        async with httpx2.AsyncClient(limits=limits, timeout=120) as client:
             return await asyncio.gather(*(ask(client) for _ in range(WAITS)))
 
     with ThreadPoolExecutor(1) as thread, Highest(web) as highest:
         asked = thread.submit(asyncio.run, ask_all())
         eventually(lambda: Job.objects.count() == WAITS, timeout=30)
         with WorkerProcess(tmp_path / "worker.log"):
-            answers = asked.result(60)
+            answers = asked.result(120)
         threads, connections = highest.threads, highest.sessions
 
     assert [(a.status_code, a.json()["state"]) for a in answers] == [(200, "succeeded")] * WAITS

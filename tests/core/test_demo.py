@@ -125,7 +125,7 @@ def test_the_whole_demo_succeeds_and_leaves_no_process(tmp_path: Path) -> None:
         env={**ours, "VAR_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

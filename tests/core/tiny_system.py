@@ -50,6 +50,7 @@ while True:
 STUBBORN = """
 import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGQUIT, signal.SIG_IGN)
 os.fork()
 print("tiny ready.", flush=True)
 while True:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from jobs import rate
 from tests.factories import make_user
@@ -17,6 +17,10 @@ PASSWORD = "a long enough one"
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_SECONDS = 15
+"""What is waited for on a page comes; playwright's own 5 s hardly see a page that reloads after 4."""
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 def chromium() -> str | None:
@@ -82,7 +86,7 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Any]:
             color_scheme="dark" if dark else "light",
             java_script_enabled=script,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
         visits.append(Visit(context))
         if user:
             visits[-1].sign_in(user, live_server.url)

@@ -15,7 +15,6 @@ from psycopg.pq import ConnStatus
 from jobs import database
 from jobs.database import (
     DJANGO,
-    HANG_UP_SECONDS,
     PLANS_SECONDS,
     OwnDatabase,
     connection_params,
@@ -228,7 +227,7 @@ class SlowToHangUp:
         self.socket = ours.fileno()
         self.status = ConnStatus.OK
         self._theirs.send(b"terminating connection")
-        self._timer = threading.Timer(HANG_UP_SECONDS / 5, self._theirs.close)
+        self._timer = threading.Timer(0.01, self._theirs.close)
         self._timer.start()
 
     def consume_input(self) -> None:
@@ -240,8 +239,9 @@ class SlowToHangUp:
         self._ours.close()
 
 
-def test_a_server_that_hangs_up_after_its_last_words_is_waited_for() -> None:
+def test_a_server_that_hangs_up_after_its_last_words_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the next statement, a request's first, would meet the end of the connection."""
+    monkeypatch.setattr(database, "HANG_UP_SECONDS", 5.0)
     server = SlowToHangUp()
 
     hear_last_words(cast(Any, SimpleNamespace(lock=threading.Lock(), pgconn=server)))

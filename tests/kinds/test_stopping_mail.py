@@ -347,7 +347,7 @@ def test_who_waits_for_a_domain_is_handed_back_until_their_time_when_the_worker_
 
     assert len(mill.taken) == 20
     seconds = later.value.again_in.total_seconds()
-    assert seconds < 1 if is_due else seconds > 100
+    assert seconds < 60 if is_due else seconds > 100
 
 
 def test_who_was_passed_over_before_goes_on_elsewhere_at_once_when_the_worker_stops(

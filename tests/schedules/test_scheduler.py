@@ -194,8 +194,8 @@ def test_a_one_off_schedule_runs_once(make_schedule: MakeSchedule, make_beat: Ma
     "fields",
     [
         {"enabled": False},
-        {"start_time": timezone.now() + timedelta(hours=1)},
-        {"expires": timezone.now() - timedelta(hours=1)},
+        {"start_time": timezone.now() + timedelta(days=1)},
+        {"expires": timezone.now() - timedelta(days=1)},
     ],
     ids=["disabled", "not yet", "expired"],
 )

@@ -49,7 +49,6 @@ class Receiver(ThreadingHTTPServer):
         self.replies: list[Reply] = []
         self.always: Reply = answer(204)
         self.is_ending = threading.Event()
-        self.asked = threading.Event()
         self.scheme = "http"
 
     @property

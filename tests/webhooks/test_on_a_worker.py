@@ -41,7 +41,7 @@ def let_in() -> dict[str, str]:
 def delivered(count: int) -> Any:
     return eventually(
         lambda: WebhookDelivery.objects.exclude(delivered_at=None).count() == count,
-        timeout=12,
+        timeout=60,
         what=f"{count} deliveries are made",
     )
 

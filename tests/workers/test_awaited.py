@@ -26,6 +26,25 @@ def renewals(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return renewals
 
 
+@pytest.fixture
+def no_slice(settings: Settings) -> Iterator[None]:
+    """A slice that is over with its first look."""
+    yield from slice_of(0.0, settings)
+
+
+@pytest.fixture
+def long_slice(settings: Settings) -> Iterator[None]:
+    """A slice that a slow machine does not end between two looks."""
+    yield from slice_of(60.0, settings)
+
+
+def slice_of(seconds: float, settings: Settings) -> Iterator[None]:
+    settings.MILLRACE = settings.MILLRACE | {"slice_seconds": seconds}
+    conf.cache_clear()
+    yield
+    conf.cache_clear()
+
+
 def looks_of(runner: Runner, monkeypatch: pytest.MonkeyPatch, *, commit_after: int, job: UUID) -> list[int]:
     """How many jobs each look finds; the job is committed after so many looks."""
     found: list[int] = []
@@ -42,6 +61,7 @@ def looks_of(runner: Runner, monkeypatch: pytest.MonkeyPatch, *, commit_after: i
     return found
 
 
+@pytest.mark.usefixtures("long_slice")
 def test_it_looks_again_until_the_job_is_committed(
     runner: Runner, rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +88,7 @@ def test_a_plain_bell_is_over_with_the_first_look_in_vain(
 def test_a_job_that_never_comes_is_not_awaited_for_good(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(early, "GOOD_SECONDS", 0.3)
     found = looks_of(runner, monkeypatch, commit_after=1_000_000, job=uuid4())
 
     runner.hear("default", Awaited(f"{MARK}{uuid4()}"))
@@ -76,6 +97,7 @@ def test_a_job_that_never_comes_is_not_awaited_for_good(
     assert set(found) == {0}
 
 
+@pytest.mark.usefixtures("long_slice")
 def test_plans_are_made_anew_by_a_look_for_which_nobody_waits(
     runner: Runner, renewals: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,15 +109,6 @@ def test_plans_are_made_anew_by_a_look_for_which_nobody_waits(
 
     assert found == [0, 1, 0]
     assert Job.objects.get(pk=job).state == "succeeded", "and what that look finds is done"
-
-
-@pytest.fixture
-def no_slice(settings: Settings) -> Iterator[None]:
-    """A slice that is over with its first look."""
-    settings.MILLRACE = settings.MILLRACE | {"slice_seconds": 0.0}
-    conf.cache_clear()
-    yield
-    conf.cache_clear()
 
 
 @pytest.mark.usefixtures("no_slice")

@@ -16,8 +16,17 @@ from jobs.lifecycle.submit_many import submit_many
 from jobs.models import Job, JobEvent
 from tests import embedded_servers
 from tests.waiting import eventually
+from tests.worker_process import SHORT_LEASE
 from tests.workers.conftest import StartWorker
 from tests.workers.test_work import ended
+
+
+def learn_pace(owner: User) -> None:
+    """A worker that has come to know that jobs of this kind are short takes them in batches.
+
+    Of so many it learns it also where the first are slow, because the machine is.
+    """
+    ended(*submit_many("test.batch_fault", [{"do": "ok"}] * 40, owner=owner))
 
 
 def running(job: object) -> Job:
@@ -100,13 +109,13 @@ def test_a_crash_runs_again_at_most_one_batch_and_only_of_a_kind_that_may(
 def test_the_job_of_a_killed_main_runs_again_on_another_worker(
     start_worker: StartWorker, alice: User, effects: Path
 ) -> None:
-    first = start_worker()
+    first = start_worker(**SHORT_LEASE)
     job = submit_job(
         "test.fault", {"do": "kill_main", "until_attempt": 2, "log": str(effects)}, owner=alice
     ).id
     first.wait()
 
-    start_worker()
+    start_worker(**SHORT_LEASE)
 
     (job_,) = ended(job)
     assert (job_.state, job_.attempt, job_.crashes) == ("succeeded", 2, 1)
@@ -116,12 +125,12 @@ def test_a_frozen_worker_cannot_finish_what_was_given_to_another(
     start_worker: StartWorker, alice: User, effects: Path, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    frozen = start_worker(slots=1)
+    frozen = start_worker(slots=1, **SHORT_LEASE)
     payload = {"do": "wait", "until_attempt": 2, "gate": str(gate), "log": str(effects)}
     job = submit_job("test.fault", payload, owner=alice).id
     running(job)
     frozen.signal_group(signal.SIGSTOP)
-    start_worker(slots=1)
+    start_worker(slots=1, **SHORT_LEASE)
     (done,) = ended(job)
     assert done.attempt == 2
 
@@ -212,8 +221,7 @@ def test_term_hands_back_what_a_batch_has_not_started(
     gate = tmp_path / "gate"
     payloads = [{"do": "wait", "gate": str(gate)}, {"do": "ok"}, {"do": "ok"}]
     worker = start_worker(slots=1)
-    # The pace learns that they are short: of so many, also when the machine is slow.
-    ended(*submit_many("test.batch_fault", [{"do": "ok"}] * 40, owner=alice))
+    learn_pace(alice)
     ids = submit_many("test.batch_fault", payloads, owner=alice)
     running(ids[2])
 
@@ -243,7 +251,7 @@ def test_quit_hands_running_jobs_back_uncharged(
 
 
 def test_a_soft_limit_interrupts_and_counts_as_a_failure(start_worker: StartWorker, alice: User) -> None:
-    worker = start_worker(slots=1)
+    worker = start_worker(slots=1, LEASE_SECONDS="60", GRACE_SECONDS="5")
     children = worker.children
 
     (job,) = ended(submit_job("test.short", {"do": "spin"}, owner=alice).id)

@@ -16,6 +16,7 @@ import redis
 from core.embedded.ports import free_port
 from tests.rabbitmq import MISSING, RabbitMQ, rabbit_script
 from tests.waiting import eventually
+from tests.worker_process import SHORT_LEASE
 from tests.workers.conftest import StartWorker
 from workers.canary import CANARY, KEEP_SECONDS
 
@@ -47,7 +48,7 @@ def readiness(port: int) -> tuple[int, dict[str, str]]:
 
 def test_an_idle_worker_is_ready_until_its_children_are_frozen(start_worker: StartWorker) -> None:
     port = free_port()
-    worker = start_worker(slots=2, WORKER_HTTP_PORT=str(port), DEAF_RESETS="1000", **OFTEN)
+    worker = start_worker(slots=2, WORKER_HTTP_PORT=str(port), DEAF_RESETS="1000", **SHORT_LEASE, **OFTEN)
     eventually(lambda: readiness(port)[0] == 200, timeout=40, what="a first canary is heard")
 
     children = worker.children
@@ -73,7 +74,7 @@ def test_rabbitmq_carries_canaries_too(rabbit: RabbitMQ, start_worker: StartWork
 
 
 def test_a_worker_that_was_killed_leaves_no_key_for_long(start_worker: StartWorker, tmp_path: Path) -> None:
-    worker = start_worker(slots=1, DEAF_RESETS="1000", **OFTEN)
+    worker = start_worker(slots=1, DEAF_RESETS="1000", **SHORT_LEASE, **OFTEN)
     (child,) = worker.children
     with redis.Redis.from_url(os.environ["BROKER_URL"]) as client:
 

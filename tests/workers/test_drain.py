@@ -17,7 +17,7 @@ from tests.faults.proxy import Proxy
 from tests.waiting import eventually
 from tests.worker_process import WorkerProcess, database_url
 from tests.workers.conftest import StartWorker
-from tests.workers.test_bad_luck import pid_of, running
+from tests.workers.test_bad_luck import learn_pace, pid_of, running
 from tests.workers.test_work import ended
 
 
@@ -121,7 +121,7 @@ def test_what_stood_in_the_batch_of_a_kind_that_obeys_nothing_is_handed_back_too
     start_worker: StartWorker, alice: User, tmp_path: Path
 ) -> None:
     worker = start_worker(slots=1, DRAIN_SECONDS="0.3", LEASE_SECONDS="600")
-    ended(submit_job("test.batch_fault", {"do": "ok"}, owner=alice).id)  # now the pace knows the kind
+    learn_pace(alice)
     swallow = {"do": "swallow", "gate": str(tmp_path / "never")}
     jobs = submit_many("test.batch_fault", [swallow, {"do": "ok"}, {"do": "ok"}], owner=alice)
     for job in jobs:

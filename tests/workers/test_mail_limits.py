@@ -14,7 +14,7 @@ from jobs.lifecycle.submit import submit_job
 from jobs.models import Item, Job
 from tests.counting_smtp import CountingServer, counting, most_too_many
 from tests.waiting import eventually
-from tests.worker_process import kill_if_there
+from tests.worker_process import SHORT_LEASE, kill_if_there
 from tests.workers.conftest import StartWorker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,7 +102,8 @@ def test_a_killed_worker_keeps_nobody_elses_place(
     start_worker: StartWorker, mill: CountingServer, alice: User, bob: User
 ) -> None:
     """Died: in the middle of a chunk, while it had the only place."""
-    first, *_ = workers(start_worker, mill, 1, EMAIL_DOMAIN_LIMITS="slow.example=,1")
+    one_at_once = {"EMAIL_DOMAIN_LIMITS": "slow.example=,1", **SHORT_LEASE}
+    first, *_ = workers(start_worker, mill, 1, **one_at_once)
     killed: list[str] = []
 
     def kill() -> None:
@@ -115,7 +116,7 @@ def test_a_killed_worker_keeps_nobody_elses_place(
     eventually(lambda: killed, timeout=30, what="the worker is killed")
     jobs.append(campaign(bob, slow=30))
 
-    workers(start_worker, mill, 1, EMAIL_DOMAIN_LIMITS="slow.example=,1")
+    workers(start_worker, mill, 1, **one_at_once)
     eventually(lambda: has_ended(*jobs), timeout=60, what="both campaigns end")
 
     assert mill.most_at_once["slow.example"] == 1
@@ -145,7 +146,7 @@ def test_a_worker_that_stops_in_the_middle_of_a_chunk_keeps_what_it_heard(
     start_worker: StartWorker, mill: CountingServer, alice: User, number: signal.Signals
 ) -> None:
     """Stopped: after the fifth of forty; the sixth takes its time, so that QUIT comes in its middle."""
-    [first] = workers(start_worker, mill, 1)
+    [first] = workers(start_worker, mill, 1, GRACE_SECONDS="5")
 
     def stop() -> None:
         mill.seconds = 1.0

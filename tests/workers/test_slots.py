@@ -11,6 +11,7 @@ from jobs.lifecycle.submit_many import submit_many
 from jobs.models import Job
 from tests.faults.audit import INSTALL, changes
 from tests.waiting import eventually
+from tests.worker_process import SHORT_LEASE
 from tests.workers.conftest import StartWorker
 
 AT_ONCE = 3
@@ -50,7 +51,7 @@ def test_a_limit_of_three_is_never_exceeded_under_kills_and_leaks_no_slot(
         }
         for number in range(40)
     ]
-    workers = [start_worker(slots=4), start_worker(slots=4)]
+    workers = [start_worker(slots=4, **SHORT_LEASE) for _ in range(2)]
 
     ids = submit_many("test.limited", jobs, owner=alice)
 
@@ -58,10 +59,10 @@ def test_a_limit_of_three_is_never_exceeded_under_kills_and_leaks_no_slot(
         for place, worker in enumerate(workers):
             if worker.main.poll() is not None:
                 worker.stop()
-                workers[place] = start_worker(slots=4)
+                workers[place] = start_worker(slots=4, **SHORT_LEASE)
         return not Job.objects.filter(pk__in=ids).exclude(state="succeeded").exists()
 
-    eventually(all_ended, timeout=90, what="every job succeeded")
+    eventually(all_ended, timeout=180, what="every job succeeded")
     assert most_at_once(audit) == AT_ONCE
 
     gate = tmp_path / "gate"

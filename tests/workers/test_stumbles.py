@@ -1,5 +1,6 @@
 """What one job, one message or one answer does wrong costs no other job anything."""
 
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -16,7 +17,7 @@ from jobs.models import Job, LogLine, Tally
 from tests.waiting import eventually
 from tests.worker_process import database_url
 from tests.workers.conftest import StartWorker
-from tests.workers.test_bad_luck import running, runs
+from tests.workers.test_bad_luck import learn_pace, running, runs
 from tests.workers.test_work import ended
 
 
@@ -111,11 +112,19 @@ def test_the_soft_limit_needs_no_answer_from_the_database(
 ) -> None:
     worker = start_worker(slots=1, LEASE_SECONDS="600", GRACE_SECONDS="5")
     children = worker.children
-    job = submit_job("test.short", {"do": "spin", "log": str(effects)}, owner=alice).id
+    keys = map(str, itertools.count())
     with psycopg.connect(database_url()) as other:
-        running(job)
-        other.execute("SELECT 1 FROM millrace_job WHERE id = %s FOR UPDATE", [job])
-        eventually(lambda: runs(effects) == {"x": 2}, what="the kind was stopped meanwhile")
+
+        def lock_one_that_runs() -> tuple[object, str] | None:
+            """One that ended before its row could be locked is followed by another."""
+            spin = {"do": "spin", "key": (key := next(keys)), "log": str(effects)}
+            job = submit_job("test.short", spin, owner=alice).id
+            eventually(lambda: runs(effects)[key], what="it runs")
+            lock = "SELECT 1 FROM millrace_job WHERE id = %s AND state = 'running' FOR UPDATE"
+            return (job, key) if other.execute(lock, [job]).fetchone() else None
+
+        job, key = eventually(lock_one_that_runs, timeout=60, what="the row of a running job is locked")
+        eventually(lambda: runs(effects)[key] == 2, what="the kind was stopped meanwhile")
 
     assert ended(job)[0].code == "timeout"
     assert worker.children == children
@@ -143,8 +152,7 @@ def test_a_batch_mate_that_was_cancelled_is_not_started(
 ) -> None:
     first, mate = start_pair(start_worker, alice, tmp_path, effects)
     cancel_jobs([mate], actor="alice")
-    lease = Job.objects.get(pk=first).lease
-    eventually(lambda: Job.objects.get(pk=first).lease > lease, what="a heartbeat learned of it")
+    wait_for_heartbeats(first)
 
     (tmp_path / "gate").touch()
 
@@ -155,10 +163,9 @@ def test_a_batch_mate_that_was_cancelled_is_not_started(
 def start_pair(
     start_worker: StartWorker, alice: User, tmp_path: Path, effects: Path
 ) -> tuple[object, object]:
-    """Two jobs of one batch, the first waiting: a batch comes once the pace knows the kind."""
-    (warm,) = submit_many("test.batch_fault", [{"do": "ok"}], owner=alice)
+    """Two jobs of one batch, the first waiting."""
     start_worker(slots=1, LEASE_SECONDS="60")
-    ended(warm)
+    learn_pace(alice)
     payloads = [
         {"do": "wait", "gate": str(tmp_path / "gate"), "key": "first", "log": str(effects)},
         {"do": "ok", "key": "mate", "log": str(effects)},
@@ -168,13 +175,19 @@ def start_pair(
     return first, mate
 
 
+def wait_for_heartbeats(job: object) -> None:
+    """What was to be learned from a heartbeat is known once the next was made."""
+    for _ in range(2):
+        lease = Job.objects.get(pk=job).lease
+        eventually(lambda lease=lease: Job.objects.get(pk=job).lease > lease, what="a heartbeat")
+
+
 def test_a_batch_mate_that_another_holds_is_not_started(
     start_worker: StartWorker, alice: User, tmp_path: Path, effects: Path
 ) -> None:
     first, mate = start_pair(start_worker, alice, tmp_path, effects)
     Job.objects.filter(pk=mate).update(attempt=2, holder=uuid4())
-    lease = Job.objects.get(pk=first).lease
-    eventually(lambda: Job.objects.get(pk=first).lease > lease, what="a heartbeat learned of it")
+    wait_for_heartbeats(first)
 
     (tmp_path / "gate").touch()
 
