@@ -71,6 +71,8 @@ FROM next WHERE i.id = next.id RETURNING i.id, i.key, i.detail::text, i.given::t
 # of them were read for each chunk (157 ms instead of 1). So rows are found by id: not by job, and not by the
 # index of what is open, which cannot be used where the state is an expression. The next ones are found one
 # by one, in the order that only one index has: who looks for one is not tempted to sort them all.
+# And by an array of ids: joined to a list of them, all were read and hashed where the table was thought to be
+# empty, as autovacuum finds it while they are being declared.
 # That nothing holds an item is asked by a comparison, of which a planner expects a third; an IS NULL lets it
 # expect next to none, and sort what it found.
 # It goes through the items once: what was put back stays behind the mark. Nor does the second part see what
@@ -85,8 +87,8 @@ SETTLE_ALL = """
     UPDATE millrace_item i
     SET state = new.state, moved_at = statement_timestamp(), detail = coalesce(new.detail::jsonb, i.detail)
     FROM held, unnest(%(ids)s::bigint[], %(states)s::text[], %(details)s::text[]) AS new (id, state, detail)
-    WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doing'
-      AND i.attempt = %(attempt)s
+    WHERE i.id = ANY(%(ids)s::bigint[]) AND i.id = new.id AND i.job_id::text = held.id::text
+      AND i.state || '' = 'doing' AND i.attempt = %(attempt)s
     RETURNING i.id
 """
 EXCHANGE = f"""
@@ -97,7 +99,8 @@ WITH RECURSIVE {HELD}, ended AS ({SETTLE_ALL}
     SELECT {STEP.format(after="next.id")}, place + 1 FROM next WHERE id IS NOT NULL AND place < %(limit)s
 ), begun AS (
     UPDATE millrace_item i SET state = 'doing', attempt = %(attempt)s, moved_at = statement_timestamp()
-    FROM next WHERE i.id = next.id AND i.state || '' = 'pending' RETURNING i.id, i.key, i.detail, i.given
+    WHERE i.id = ANY(ARRAY(SELECT id FROM next)) AND i.state || '' = 'pending'
+    RETURNING i.id, i.key, i.detail, i.given
 )
 SELECT 'ended', count(*), NULL, NULL, NULL FROM ended
 UNION ALL SELECT 'held', count(*), NULL, NULL, NULL FROM held
@@ -111,8 +114,8 @@ SET state = 'pending', held_by = new.held_by, moved_at = statement_timestamp(),
     detail = coalesce(new.detail::jsonb, i.detail)
 FROM held, unnest(%(ids)s::bigint[], %(keys)s::text[], %(seconds)s::float8[], %(details)s::text[])
      AS new (id, held_by, seconds, detail)
-WHERE i.id = new.id AND i.job_id::text = held.id::text AND i.state || '' = 'doing'
-  AND i.attempt = %(attempt)s
+WHERE i.id = ANY(%(ids)s::bigint[]) AND i.id = new.id AND i.job_id::text = held.id::text
+  AND i.state || '' = 'doing' AND i.attempt = %(attempt)s
 RETURNING i.id
 """  # noqa: S608
 # What was settled or held already, by a statement that was interrupted after it was done, stays so.
