@@ -7,13 +7,13 @@ when every outcome is recorded; a peer's stops at its last increment.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
 from bench.lab import Lab
-from bench.meter import Costs, Meter
+from bench.meter import Costs, Meter, Programs
 from bench.peers.peer import Peer
 from bench.running import running, wait_until
 from core.embedded.child import Child
@@ -21,7 +21,7 @@ from core.supervisor.programs import Program
 
 PATIENCE_SECONDS = 120
 POLL_SECONDS = 0.003
-NOBODY: Mapping[str, Sequence[int]] = MappingProxyType({})
+NOT_MEASURED: Programs = MappingProxyType({})
 
 
 def nobody(lab: Lab) -> list[Program]:
@@ -96,10 +96,9 @@ def drain_by(lab: Lab, arm: Arm, wanted: int, beside: Sequence[Child]) -> Draine
     """By workers that start now."""
     workers = arm.workers(lab)
     with running(*workers):
-        programs = {"workers": workers, "beside": beside, **lab.servers}
         return time_counter(
             lab, wanted, arm.name, is_recorded=lab.is_settled if arm.is_ours else at_once,
-            pids={name: [each.pid or 0 for each in some] for name, some in programs.items()},
+            programs={"workers": workers, "beside": beside, **lab.servers},
         )  # fmt: skip
 
 
@@ -110,15 +109,15 @@ def at_once() -> bool:
 
 def time_counter(
     lab: Lab, jobs: int, name: str, *, is_recorded: Callable[[], bool] = at_once,
-    pids: Mapping[str, Sequence[int]] = NOBODY,
+    programs: Programs = NOT_MEASURED,
 ) -> Drained:  # fmt: skip
-    """Between a tenth and the last."""
+    """Between a tenth and the last; from the beginning if all were done before a tenth was seen."""
     until = time.monotonic() + PATIENCE_SECONDS
-    first_at, first, meter = time.monotonic(), 0, Meter(pids)
+    first_at, first, meter = time.monotonic(), 0, Meter(programs)
     while time.monotonic() < until:
         done = lab.done()
-        if not first and jobs // 10 <= done < jobs:  # few may be over before they are looked at
-            first_at, first, meter = time.monotonic(), done, Meter(pids)
+        if not first and jobs // 10 <= done < jobs:
+            first_at, first, meter = time.monotonic(), done, Meter(programs)
         if done >= jobs and is_recorded():
             seconds, costs = time.monotonic() - first_at, meter.each(done - first)
             return Drained((done - first) / seconds, costs)

@@ -7,7 +7,7 @@ every outcome is recorded, and then the ledger and the sink must agree about eve
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -17,7 +17,7 @@ import psycopg
 from bench import letters
 from bench.drains import at_once
 from bench.lab import Lab
-from bench.meter import Costs, Meter
+from bench.meter import Costs, Meter, Programs
 from bench.postbox import Postbox
 from bench.running import running, wait_until
 from core.supervisor.programs import Program
@@ -134,12 +134,9 @@ def send(lab: Lab, arm: Arm, mails: int) -> Sent:
         wait_until(box.is_ready, f"{box.name} listens (see {box.log})")
         senders = arm.senders(lab, box, count)
         with running(*senders):
-            programs = {
-                "sender": senders, "sink": [box], "postgresql": [lab.postgres]
-            }  # fmt: skip
             rate, costs = time_mails(
                 lab, box, count, arm.name,
-                pids={name: [each.pid or 0 for each in some] for name, some in programs.items()},
+                programs={"sender": senders, "sink": [box], "postgresql": [lab.postgres]},
                 is_recorded=lab.is_settled if arm.is_ours else at_once,
                 are_sending=lambda: any(each.is_alive for each in senders),
             )  # fmt: skip
@@ -155,19 +152,22 @@ def time_mails(
     count: int,
     name: str,
     *,
-    pids: Mapping[str, Sequence[int]],
+    programs: Programs,
     is_recorded: Callable[[], bool],
     are_sending: Callable[[], bool],
 ) -> tuple[float, Costs]:
-    """Between a tenth and the last: mails a second, and what each cost whom."""
+    """Between a tenth and the last: mails a second, and what each cost whom.
+
+    From the beginning if all came before a tenth was seen.
+    """
     until = time.monotonic() + PATIENCE_SECONDS
-    first_at, first, meter = time.monotonic(), 0, Meter(pids)
+    first_at, first, meter = time.monotonic(), 0, Meter(programs)
     while time.monotonic() < until:
         is_over, got = not are_sending(), box.number
         if is_over and got < count:
             raise SystemExit(f"{name}: whoever sends ended after {got} of {count} mails; see {lab.logs}")
-        if not first and count // 10 <= got < count:  # few may be over before they are looked at
-            first_at, first, meter = time.monotonic(), got, Meter(pids)
+        if not first and count // 10 <= got < count:
+            first_at, first, meter = time.monotonic(), got, Meter(programs)
         if got >= count and is_recorded():
             seconds, costs = time.monotonic() - first_at, meter.each(got - first)
             return (got - first) / seconds, costs

@@ -1,13 +1,13 @@
 """A meter: what a job, or a mail, costs the processors of those who do it.
 
-On a shared machine the speed of a drain differs by a fifth from one to the next, what it costs by a
-twentieth: so a price that is small is seen here.
+On a shared machine the speed of a drain differs by a fifth from one to the next, its costs by a twentieth.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from bench.processes import cpu_seconds, family
 
@@ -15,11 +15,24 @@ Costs = Mapping[str, float]
 """Program → the processor's microseconds for each."""
 
 
-class Meter:
-    """From now on; `pids` are the programs' processes, by a name, and all that descend from them count."""
+class Process(Protocol):
+    """What can be measured while it runs."""
 
-    def __init__(self, pids: Mapping[str, Sequence[int]]) -> None:
-        self._pids = pids
+    @property
+    def pid(self) -> int | None: ...
+
+
+Programs = Mapping[str, Sequence[Process]]
+"""By the name under which their costs are listed."""
+
+
+class Meter:
+    """From now on; all that descends from the programs counts as theirs."""
+
+    def __init__(self, programs: Programs) -> None:
+        self._pids = {
+            name: [each.pid for each in some if each.pid is not None] for name, some in programs.items()
+        }
         self._before = self._used()
 
     def each(self, count: int) -> Costs:

@@ -19,6 +19,8 @@ PARTS = {
     "S7 limit": "a limit with room, on each of the jobs",
     "S7 flower": "Flower, on the same two cores",
 }
+ADDED = {"limit", "flower"}
+"""Arms of S7 that have what they are called after; the others lack it."""
 
 
 def drains(results: dict[str, Kept]) -> list[str]:
@@ -116,10 +118,6 @@ def depths(found: Kept) -> list[str]:
     ]
 
 
-ADDED = {"limit", "flower"}
-"""Arms of S7 that have what they are called after; the others lack it."""
-
-
 def prices(found: Kept) -> list[str]:
     """A row for each part."""
     costs = {arm: sum(each.values()) for arm, each in found["more"]["cpu"].items()}
@@ -136,7 +134,7 @@ def prices(found: Kept) -> list[str]:
         f"With everything on: {number(median(found['values']['all']))} jobs/s,"
         f" and {costs['all']:,.0f} µs of the processors' time for a job.",
         "",
-        "| what | without it, jobs/s | its price | between | processor time a job |",
+        "| what | without it, jobs/s | its price | between | more processor time a job |",
         "|---|---|---|---|---|",
         *rows,
         "",

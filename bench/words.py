@@ -66,11 +66,11 @@ vacuumed: between two vacuums a claim also passes what was done since, some 7 bl
 """
 
 PRICE = """Jobs one at a time, with parts of Millrace left out by the benchmark (there is no setting for
-it), then with a limit and with Flower added. The price is the share of the speed without it. One drain
-differs from the next by a fifth on a shared machine, whose disk and processors have other users, so a price
-below that is noise, also a negative one. What the processors do more for a job (the worker, PostgreSQL,
-Redis, and Flower where it listens) is steadier. What fairness costs is paid when a job is submitted: S3 and
-S5 hold it.
+it), then with a limit and with Flower added. The price is the share of the speed without it, between the
+medians. One drain differs from the next by up to a fifth on a shared machine, whose disk and processors have
+other users, so a price of a few percent may be noise, and a negative one is. What the processors do more for
+a job (the worker, PostgreSQL, Redis, and Flower where it listens) is steadier: to about a twentieth, some
+80 µs. What fairness costs is paid when a job is submitted: S3 and S5 hold it.
 """
 
 IDLE = """All of `make up` (PostgreSQL, Redis, web, two workers with two processes each, Beat, Flower,

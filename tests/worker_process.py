@@ -25,10 +25,9 @@ SHORT_TIMES = {
     "FLUSH_SECONDS": "0.2",
     "GRACE_SECONDS": "0.6",
 }
-
-
+"""But for the lease: a child that gets no processor for a moment is to keep its job."""
 SHORT_LEASE = {"LEASE_SECONDS": "2"}
-"""For tests in which one runs out. In others a child that got no processor for so long would lose its job."""
+"""For tests in which one runs out."""
 
 
 class WorkerProcess:

@@ -26,7 +26,7 @@ from workers.context import Context
 log = structlog.get_logger(__name__)
 
 REPEAT_SECONDS = 1.0
-"""How soon a beat that failed is repeated, at the latest: rescue waits for two beats after an outage."""
+"""How soon a beat that failed is repeated, or after a heartbeat if that is shorter: rescue waits for two."""
 TICK_SECONDS = 0.1
 """How often the thread looks what is due while something is held."""
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from bench import tables
+from bench.drains import time_counter
+from bench.lab import Lab
+from bench.measures import price
 from bench.meter import Meter, typical
 
 WORKS = "import time; input()\nwhile time.process_time() < 0.5: pass\nprint(flush=True); input()"
@@ -19,7 +23,7 @@ def test_a_meter_says_what_each_cost_since_it_began() -> None:
         [sys.executable, "-c", WORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as one:  # fmt: skip
         assert one.stdin is not None and one.stdout is not None
-        meter = Meter({"worker": [one.pid], "beside": []})
+        meter = Meter({"worker": [one], "beside": []})
         one.stdin.write(b"\n")
         one.stdin.flush()
         one.stdout.readline()
@@ -52,3 +56,17 @@ def test_a_part_costs_what_jobs_with_it_cost_more(part: str, cpu: dict[str, Any]
     found = {"lines": [line], "values": {"all": [1000.0]}, "more": {"cpu": cpu}}
 
     assert f"| {said} |" in tables.prices(found)[-2]
+
+
+def test_the_page_knows_which_parts_were_added() -> None:
+    assert {arm.name for arm in price.ADDED} == tables.ADDED
+
+
+@pytest.mark.parametrize("seen", [[0, 20], [0, 3, 20]], ids=["all at once", "a tenth, then all"])
+def test_few_jobs_that_are_over_between_two_looks_have_a_rate(seen: list[int]) -> None:
+    lab = SimpleNamespace(done=lambda: seen.pop(0), logs="")
+
+    drained = time_counter(cast(Lab, lab), 20, "few")
+
+    assert drained.rate > 0
+    assert drained.costs == {}

@@ -48,3 +48,4 @@ def test_a_worker_without_remote_control_answers_nobody(start_worker: StartWorke
 
     assert set(answers) == {is_open.name}
     assert closed.is_listening()
+    assert closed.main.poll() is None

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ from django.db import connection
 from django.test import Client
 
 from core import health
+from jobs.deadline import Question
 from tests import embedded_servers
 from tests.waiting import eventually
 
-QUICK_SECONDS = 2.0
+HANG_SECONDS = 10.0
+"""An answer that takes so long waits for who says nothing."""
 
 
 @pytest.fixture
@@ -99,30 +102,35 @@ def test_a_dead_broker_degrades_but_jobs_are_still_accepted(client: Client) -> N
     }  # fmt: skip
 
 
-def test_an_answer_takes_less_than_two_seconds() -> None:
-    assert health.ANSWER_SECONDS < QUICK_SECONDS
-
-
-@pytest.fixture
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who does not answer is given up so early that a slow machine is in time all the same."""
+def test_all_who_do_not_answer_are_waited_for_together_and_less_than_two_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert health.ANSWER_SECONDS < 2
     monkeypatch.setattr(health, "ANSWER_SECONDS", 0.3)
+    never = threading.Event()
+    silent = {str(number): Question(str(number), never.wait, seconds=0.3) for number in range(20)}
+    monkeypatch.setattr(health, "QUESTIONS", silent)
+    started = time.monotonic()
+
+    found = health.look()
+
+    never.set()
+    assert time.monotonic() - started < 3, "one after the other they would take six"
+    assert found == dict.fromkeys(silent, health.NO_ANSWER)
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("soon")
-def test_a_frozen_broker_is_told_within_two_seconds(client: Client) -> None:
+def test_a_frozen_broker_is_told(client: Client) -> None:
     started = time.monotonic()
     with frozen(embedded_servers.REDIS):
         answer = client.get("/readyz")
 
     assert answer.json()["status"] == "degraded"
-    assert time.monotonic() - started < QUICK_SECONDS
+    assert time.monotonic() - started < HANG_SECONDS
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("soon")
-def test_a_frozen_database_is_told_within_two_seconds_and_costs_one_thread(client: Client) -> None:
+def test_a_frozen_database_is_told_and_costs_one_thread(client: Client) -> None:
     started = time.monotonic()
     with frozen(embedded_servers.POSTGRES):
         answer = client.get("/readyz")
@@ -132,6 +140,6 @@ def test_a_frozen_database_is_told_within_two_seconds_and_costs_one_thread(clien
         second = health.QUESTIONS["database"].start()
 
     assert (answer.status_code, answer.json()["database"]) == (503, "no answer")
-    assert seconds < QUICK_SECONDS
+    assert seconds < HANG_SECONDS
     assert first is second
     assert eventually(lambda: client.get("/readyz").json()["status"] == "ready")

@@ -76,16 +76,13 @@ def test_without_the_cache_everybody_passes_within_a_second(silent_server, is_si
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with override_settings(CACHES=redis_at(silent_server if is_silent else port)):
-        monkeypatch.setattr(rate, "PATIENCE_SECONDS", 0.2)
+        monkeypatch.setattr(rate, "PATIENCE_SECONDS", 0.3)
         started = time.monotonic()
-        take("test", "anybody", limit=0, seconds=60)
-        first = time.monotonic() - started
         for _ in range(20):
             take("test", "anybody", limit=0, seconds=60)
-        rest = time.monotonic() - started - first
+        seconds = time.monotonic() - started
 
-    assert first < 3
-    assert rest < 3, "after one failure the cache is left alone for a while"
+    assert seconds < 3, "after one failure the cache is left alone for a while"
     assert "rate_limit_open" in caplog.text
     assert caches
 

@@ -105,7 +105,8 @@ def make_worker(
             celery("worker", "-n", "celery_test_worker@{hostname}", "-c", str(SLOTS), "--loglevel=INFO"),
             tmp_path / f"{name}.log",
             {
-                **os.environ, **SHORT_TIMES, "LEASE_SECONDS": "5",
+                **os.environ, **SHORT_TIMES,
+                "LEASE_SECONDS": "5",  # of a node that is killed it has to run out
                 "DATABASE_URL": database_url(), "IN_WORKER": "1",
                 "BROKER_URL": celery_broker_cluster[0].config()["url"], "MEDIA_DIR": str(tmp_path / "files"),
                 **environment,

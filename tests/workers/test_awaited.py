@@ -85,8 +85,9 @@ def test_a_plain_bell_is_over_with_the_first_look_in_vain(
     assert found == [0]
 
 
+@pytest.mark.usefixtures("long_slice")
 def test_a_job_that_never_comes_is_not_awaited_for_good(
-    runner: Runner, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(early, "GOOD_SECONDS", 0.3)
     found = looks_of(runner, monkeypatch, commit_after=1_000_000, job=uuid4())
@@ -95,6 +96,7 @@ def test_a_job_that_never_comes_is_not_awaited_for_good(
 
     assert len(found) > 1
     assert set(found) == {0}
+    assert rung == [], "it ended because the bell was good no more, not because its slice was over"
 
 
 @pytest.mark.usefixtures("long_slice")

@@ -75,8 +75,8 @@ def test_a_job_whose_workers_die_before_its_outcome_is_recorded_is_given_up(
 
 def test_a_poisonous_job_in_a_batch_condemns_no_neighbour(start_worker: StartWorker, alice: User) -> None:
     payloads = [{"key": str(n), "do": "kill" if n == 2 else "ok"} for n in range(10)]
-    start_worker()
-    ended(submit_job("test.batch_fault", {"do": "ok"}, owner=alice).id)  # now the pace knows the kind
+    start_worker(slots=1)
+    learn_pace(alice)
 
     ids = submit_many("test.batch_fault", payloads, owner=alice)
 
@@ -90,11 +90,10 @@ def test_a_crash_runs_again_at_most_one_batch_and_only_of_a_kind_that_may(
 ) -> None:
     """The child dies before the outcomes of its first whole batch are recorded."""
     log = {"log": str(effects)}
-    warm = submit_job("test.batch_fault", {"do": "ok"}, owner=alice).id
     careful = submit_many("test.ok", ({"key": f"one-{n}", **log} for n in range(30)), owner=alice)
     many = [{"key": f"many-{n}", "do": "kill" if n == 14 else "ok", "until_attempt": 2} for n in range(50)]
     start_worker(slots=1)
-    ended(warm)  # now the pace knows the kind
+    learn_pace(alice)
 
     batched = submit_many("test.batch_fault", (payload | log for payload in many), owner=alice)
 
@@ -251,7 +250,7 @@ def test_quit_hands_running_jobs_back_uncharged(
 
 
 def test_a_soft_limit_interrupts_and_counts_as_a_failure(start_worker: StartWorker, alice: User) -> None:
-    worker = start_worker(slots=1, LEASE_SECONDS="60", GRACE_SECONDS="5")
+    worker = start_worker(slots=1, GRACE_SECONDS="5")
     children = worker.children
 
     (job,) = ended(submit_job("test.short", {"do": "spin"}, owner=alice).id)

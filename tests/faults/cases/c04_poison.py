@@ -80,7 +80,8 @@ def prime(lab: Lab, kind: str, worker: WorkerProcess) -> None:
         done = Counter(int(line[3]) for line in lab.effects.lines())
         if all(done[child] >= PRIMED for child in worker.children):
             return True
-        lab.submit_many(kind, PRIMING, priority=10)
+        if not lab.count("queued") + lab.count("running"):
+            lab.submit_many(kind, PRIMING, priority=10)
         return False
 
     lab.eventually(is_primed, 60, "every child has done some")

@@ -14,7 +14,7 @@ from tests.rabbitmq import MISSING, RabbitMQ, rabbit_script
 
 JOBS = 20
 START_SECONDS = 1.0
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 15.0
 """How long the busy one stays busy, if it has hoarded the bell: then nothing comes of it before."""
 ALONE = {"SWEEP_SECONDS": "300", "GATE_SECONDS": "300"}
 """No sweep of a worker helps out: the one bell is all there is. In SQL a job without limits needs no gate."""
