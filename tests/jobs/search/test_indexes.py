@@ -10,7 +10,9 @@ from django.db import connection
 from jobs.database import DJANGO
 from jobs.models import Job
 from jobs.search import search
+from tests.jobs.lifecycle.test_indexes import new_table
 
+__all__ = ["new_table"]
 pytestmark = pytest.mark.django_db
 
 FILL = """
