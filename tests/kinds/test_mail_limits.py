@@ -137,6 +137,7 @@ def test_a_job_that_waits_for_a_place_says_so(
     make_job("queued")
     attempt().admit(many(1, "slow.example"))
     job = accept(campaign, to("slow.example", count=2))
+    Worker.objects.create(name="w", **WORKER | {"id": job.holder})
     with pytest.raises(NotYet) as later:
         run(campaign, job)
 
