@@ -1,20 +1,19 @@
 """Who hears an early bell looks until its job is there, and no longer than the bell is good."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from pytest_django import Settings
 
 from jobs import early
 from jobs.attempt import Claimed
-from jobs.conf import conf
 from jobs.early import MARK, Awaited
 from jobs.models import Job
 from tests.factories import make_job
+from tests.webhooks.conftest import SetConf, set_conf
 from workers.runner import Runner
 
+__all__ = ["set_conf"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -27,22 +26,15 @@ def renewals(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 @pytest.fixture
-def no_slice(settings: Settings) -> Iterator[None]:
+def no_slice(set_conf: SetConf) -> None:
     """A slice that is over with its first look."""
-    yield from slice_of(0.0, settings)
+    set_conf(slice_seconds=0.0)
 
 
 @pytest.fixture
-def long_slice(settings: Settings) -> Iterator[None]:
+def long_slice(set_conf: SetConf) -> None:
     """A slice that a slow machine does not end between two looks."""
-    yield from slice_of(60.0, settings)
-
-
-def slice_of(seconds: float, settings: Settings) -> Iterator[None]:
-    settings.MILLRACE = settings.MILLRACE | {"slice_seconds": seconds}
-    conf.cache_clear()
-    yield
-    conf.cache_clear()
+    set_conf(slice_seconds=60.0)
 
 
 def looks_of(runner: Runner, monkeypatch: pytest.MonkeyPatch, *, commit_after: int, job: UUID) -> list[int]:
