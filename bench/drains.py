@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
 
 from bench.lab import Lab
-from bench.meter import Costs, Meter, Programs
+from bench.meter import Pace, Programs, Stretch
 from bench.peers.peer import Peer
 from bench.running import running, wait_until
 from core.embedded.child import Child
@@ -27,13 +26,6 @@ NOT_MEASURED: Programs = MappingProxyType({})
 def nobody(lab: Lab) -> list[Program]:
     """Nothing runs beside the workers."""
     return []
-
-
-class Drained(NamedTuple):
-    """Jobs per second, and what each of them cost."""
-
-    rate: float
-    costs: Costs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +70,7 @@ def submit(kind: str, jobs: int) -> None:
     submit_many(kind, ({} for _ in range(jobs)), owner=service_user("bench"))
 
 
-def drain(lab: Lab, arm: Arm, jobs: int) -> Drained:
+def drain(lab: Lab, arm: Arm, jobs: int) -> Pace:
     """From an empty database to the last outcome."""
     wanted = max(10, round(jobs * arm.share))
     lab.empty()
@@ -92,7 +84,7 @@ def drain(lab: Lab, arm: Arm, jobs: int) -> Drained:
         return drain_by(lab, arm, wanted, beside)
 
 
-def drain_by(lab: Lab, arm: Arm, wanted: int, beside: Sequence[Child]) -> Drained:
+def drain_by(lab: Lab, arm: Arm, wanted: int, beside: Sequence[Child]) -> Pace:
     """By workers that start now."""
     workers = arm.workers(lab)
     with running(*workers):
@@ -110,16 +102,14 @@ def at_once() -> bool:
 def time_counter(
     lab: Lab, jobs: int, name: str, *, is_recorded: Callable[[], bool] = at_once,
     programs: Programs = NOT_MEASURED,
-) -> Drained:  # fmt: skip
-    """Between a tenth and the last; from the beginning if all were done before a tenth was seen."""
+) -> Pace:  # fmt: skip
+    """Between a tenth and the last."""
     until = time.monotonic() + PATIENCE_SECONDS
-    first_at, first, meter = time.monotonic(), 0, Meter(programs)
+    stretch = Stretch(jobs, programs)
     while time.monotonic() < until:
         done = lab.done()
-        if not first and jobs // 10 <= done < jobs:
-            first_at, first, meter = time.monotonic(), done, Meter(programs)
+        stretch.see(done)
         if done >= jobs and is_recorded():
-            seconds, costs = time.monotonic() - first_at, meter.each(done - first)
-            return Drained((done - first) / seconds, costs)
+            return stretch.end(done)
         time.sleep(POLL_SECONDS)
     raise SystemExit(f"{name}: {done} of {jobs} jobs were done in {PATIENCE_SECONDS} s; see {lab.logs}")

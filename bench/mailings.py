@@ -17,7 +17,7 @@ import psycopg
 from bench import letters
 from bench.drains import at_once
 from bench.lab import Lab
-from bench.meter import Costs, Meter, Programs
+from bench.meter import Costs, Pace, Programs, Stretch
 from bench.postbox import Postbox
 from bench.running import running, wait_until
 from core.supervisor.programs import Program
@@ -155,22 +155,17 @@ def time_mails(
     programs: Programs,
     is_recorded: Callable[[], bool],
     are_sending: Callable[[], bool],
-) -> tuple[float, Costs]:
-    """Between a tenth and the last: mails a second, and what each cost whom.
-
-    From the beginning if all came before a tenth was seen.
-    """
+) -> Pace:
+    """Between a tenth and the last."""
     until = time.monotonic() + PATIENCE_SECONDS
-    first_at, first, meter = time.monotonic(), 0, Meter(programs)
+    stretch = Stretch(count, programs)
     while time.monotonic() < until:
         is_over, got = not are_sending(), box.number
         if is_over and got < count:
             raise SystemExit(f"{name}: whoever sends ended after {got} of {count} mails; see {lab.logs}")
-        if not first and count // 10 <= got < count:
-            first_at, first, meter = time.monotonic(), got, Meter(programs)
+        stretch.see(got)
         if got >= count and is_recorded():
-            seconds, costs = time.monotonic() - first_at, meter.each(got - first)
-            return (got - first) / seconds, costs
+            return stretch.end(got)
         time.sleep(POLL_SECONDS)
     raise SystemExit(f"{name}: {got} of {count} mails came in {PATIENCE_SECONDS} s; see {lab.logs}")
 

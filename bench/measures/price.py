@@ -10,10 +10,10 @@ from __future__ import annotations
 import statistics
 from dataclasses import replace
 
-from bench.drains import Arm, Drained, drain, millrace
+from bench.drains import Arm, drain, millrace
 from bench.lab import Lab
 from bench.measure import Bar, Found, Line, at_most, median, rounded, spread
-from bench.meter import typical
+from bench.meter import Pace, typical
 from bench.progress import Progress
 from bench.wishes import Wishes
 
@@ -68,7 +68,7 @@ ADDED = (arm("limit", kind="bench.limited"), watched(arm("flower")))
 def run(lab: Lab, wishes: Wishes) -> list[Found]:
     """All of them in every round."""
     arms = {"all": ALL, **{f"without {a.name}": a for a in LACKING}, **{f"with {a.name}": a for a in ADDED}}
-    drained: dict[str, list[Drained]] = {arm.name: [] for arm in arms.values()}
+    drained: dict[str, list[Pace]] = {arm.name: [] for arm in arms.values()}
     progress = Progress("S7", wishes.rounds * len(arms))
     for _ in range(wishes.rounds):
         for title, arm in arms.items():
